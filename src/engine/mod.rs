@@ -1,0 +1,3 @@
+//! Pure algorithms without ECS: acceptance rules, spin engines, annealing and tempering methods, diagnostics.
+
+pub mod spins;

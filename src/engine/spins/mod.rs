@@ -1,0 +1,5 @@
+//! Sampling of spin systems: two engines behind one interface.
+
+pub mod sampler;
+
+pub use sampler::{Rule, Scan, SpinSampler, SweepKey};

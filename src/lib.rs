@@ -1,0 +1,15 @@
+//! lehr: an entity-component-system simulation engine for neural networks that learn by thermodynamics.
+//!
+//! Modules stand in floor order; each imports only floors below its own (see ARCHITECTURE.md).
+
+// Floor 0
+pub mod math;
+pub mod random;
+pub mod reduce;
+pub mod units;
+// Floor 1
+pub mod phases;
+pub mod plan;
+pub mod snapshot;
+// Floor 2
+pub mod engine;

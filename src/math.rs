@@ -1,0 +1,142 @@
+//! Deterministic elementary functions: the same bits on every machine and build.
+//!
+//! std documents exp, ln, tanh, sin, cos and pow as varying by platform, so clippy bans them here.
+//! The f64 forms are those of the `libm` crate (pure Rust, the musl algorithms). The f32 forms are
+//! branch-free and use separate multiplications and additions in a fixed order, so that vector
+//! kernels repeat them lane by lane, bit for bit; their polynomials are those of the Cephes
+//! library (Moshier 1992).
+
+/// e^x.
+#[inline]
+pub fn exp(x: f64) -> f64 {
+    libm::exp(x)
+}
+
+/// The natural logarithm.
+#[inline]
+pub fn ln(x: f64) -> f64 {
+    libm::log(x)
+}
+
+/// ln(1 + x), accurate near zero.
+#[inline]
+pub fn ln_1p(x: f64) -> f64 {
+    libm::log1p(x)
+}
+
+/// The hyperbolic tangent.
+#[inline]
+pub fn tanh(x: f64) -> f64 {
+    libm::tanh(x)
+}
+
+/// The error function.
+#[inline]
+pub fn erf(x: f64) -> f64 {
+    libm::erf(x)
+}
+
+/// x^y.
+#[inline]
+pub fn pow(x: f64, y: f64) -> f64 {
+    libm::pow(x, y)
+}
+
+/// The logistic function 1 / (1 + e^-x).
+#[inline]
+pub fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// ln(sum of e^x), without overflow; minus infinity for an empty slice.
+pub fn log_sum_exp(xs: &[f64]) -> f64 {
+    let top = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        return top;
+    }
+    top + ln(xs.iter().map(|&x| exp(x - top)).sum())
+}
+
+/// The natural logarithm of a positive normal f32, to about 1 unit in the last place.
+///
+/// Vector kernels repeat this sequence exactly; `x` outside the normal positive range gives a
+/// number without meaning, never a panic.
+#[inline]
+pub fn ln_f32(x: f32) -> f32 {
+    // 1. x = m 2^e with m in [sqrt(1/2), sqrt(2)).
+    let bits = x.to_bits() as i32;
+    let shifted = bits.wrapping_sub(0x3f35_04f3);
+    let exponent = (shifted >> 23) as f32;
+    let m = f32::from_bits((shifted & 0x007f_ffff).wrapping_add(0x3f35_04f3) as u32);
+    // 2. ln m by a polynomial in t = m - 1.
+    let t = m - 1.0;
+    let z = t * t;
+    let mut p = 7.037_683_6e-2;
+    for c in LN_F32 {
+        p = p * t + c;
+    }
+    let y = p * t * z;
+    // 3. Add e ln 2 in two parts, small ones first.
+    let y = y + exponent * -2.121_944_4e-4;
+    let y = y - 0.5 * z;
+    t + y + exponent * 0.693_359_4
+}
+
+/// Coefficients of [`ln_f32`] after the leading one, highest power first.
+pub const LN_F32: [f32; 8] =
+    [-1.151_461e-1, 1.167_699_9e-1, -1.242_014_1e-1, 1.424_932_3e-1, -1.666_805_8e-1, 2.000_071_5e-1, -2.499_999_4e-1, 3.333_333e-1];
+
+/// e^x in f32 for x in [-87, 88] (clamped to it), to about 1 unit in the last place.
+///
+/// Vector kernels repeat this sequence exactly.
+#[inline]
+pub fn exp_f32(x: f32) -> f32 {
+    let x = x.clamp(-87.0, 88.0);
+    // 1. x = k ln 2 + r, k rounded to nearest even by the usual large constant.
+    let magic = 12_582_912.0_f32;
+    let k = (x * std::f32::consts::LOG2_E + magic) - magic;
+    let r = x - k * 0.693_359_4;
+    let r = r - k * -2.121_944_4e-4;
+    // 2. e^r by a polynomial.
+    let mut p = 1.987_569_2e-4;
+    for c in EXP_F32 {
+        p = p * r + c;
+    }
+    let y = p * (r * r) + r + 1.0;
+    // 3. Times 2^k through the exponent field.
+    y * f32::from_bits((((k as i32) + 127) << 23) as u32)
+}
+
+/// Coefficients of [`exp_f32`] after the leading one, highest power first.
+pub const EXP_F32: [f32; 5] = [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f32_logarithm_stays_within_two_units_in_the_last_place() {
+        for k in 0..200_000_u32 {
+            let x = (f64::from(k) + 0.5) / 200_000.0 * 4.0;
+            let exact = ln(f64::from(x as f32));
+            let error = (f64::from(ln_f32(x as f32)) - exact).abs();
+            assert!(error <= 2.0 * f64::from(f32::EPSILON) * exact.abs().max(0.05), "ln {x}: off by {error}");
+        }
+    }
+
+    #[test]
+    fn f32_exponential_stays_within_two_units_in_the_last_place() {
+        for k in -86_000..88_000_i32 {
+            let x = k as f32 / 1000.0;
+            let exact = exp(f64::from(x));
+            let relative = (f64::from(exp_f32(x)) / exact - 1.0).abs();
+            assert!(relative < 2.0 * f64::from(f32::EPSILON), "exp {x}: relative error {relative}");
+        }
+    }
+
+    #[test]
+    fn log_sum_exp_does_not_overflow() {
+        assert!((log_sum_exp(&[1000.0, 1000.0]) - (1000.0 + std::f64::consts::LN_2)).abs() < 1e-12);
+        assert_eq!(log_sum_exp(&[]), f64::NEG_INFINITY);
+    }
+}
