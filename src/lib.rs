@@ -13,3 +13,4 @@ pub mod plan;
 pub mod snapshot;
 // Floor 2
 pub mod engine;
+pub mod topology;
