@@ -1,3 +1,4 @@
 //! Pure algorithms without ECS: acceptance rules, spin engines, annealing and tempering methods, diagnostics.
 
+pub mod exact;
 pub mod spins;

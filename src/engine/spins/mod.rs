@@ -1,5 +1,6 @@
 //! Sampling of spin systems: two engines behind one interface.
 
+pub mod reference;
 pub mod sampler;
 
 pub use sampler::{Rule, Scan, SpinSampler, SweepKey};
