@@ -1,4 +1,5 @@
 //! Pure algorithms without ECS: acceptance rules, spin engines, annealing and tempering methods, diagnostics.
 
 pub mod exact;
+pub mod methods;
 pub mod spins;
