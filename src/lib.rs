@@ -13,4 +13,5 @@ pub mod plan;
 pub mod snapshot;
 // Floor 2
 pub mod engine;
+pub mod kernels;
 pub mod topology;

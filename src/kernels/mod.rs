@@ -1,0 +1,5 @@
+//! Slices in, slices out: the loops that decide speed, and the only `unsafe` of the crate.
+//!
+//! Each kernel has a scalar form, which is its law, and vector forms that agree with it bit for bit.
+
+pub mod simd;
