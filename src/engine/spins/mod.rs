@@ -1,7 +1,7 @@
 //! Sampling of spin systems: two engines behind one interface.
 
-pub mod reference;
 pub mod accept;
+pub mod reference;
 pub mod sampler;
 
 pub use sampler::{Rule, Scan, SpinSampler, SweepKey};
