@@ -2,6 +2,7 @@
 
 pub mod colouring;
 pub mod compile;
+pub mod generate;
 
 pub use colouring::colour_classes;
 pub use compile::compile_spins;

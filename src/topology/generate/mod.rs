@@ -1,0 +1,19 @@
+//! Built-in spin systems: lattices, random graphs, spin glasses and instances with a planted ground state.
+//!
+//! All draws are keyed by the seed, so an instance is named by its generator and its seed alone.
+
+pub mod disorder;
+pub mod error;
+pub mod generator;
+pub mod lattice;
+pub mod mean_field;
+pub mod planted;
+pub mod random_graph;
+
+pub use disorder::{Disorder, with_disorder};
+pub use error::{GenerateError, MAX_COUPLINGS, MAX_SPINS};
+pub use generator::{Generated, Generator, generate};
+pub use lattice::{Boundary, lattice_2d, lattice_3d};
+pub use mean_field::{Scaling, sherrington_kirkpatrick};
+pub use planted::{CubeTiles, Planted, SquareTiles, planted_cubic, planted_torus};
+pub use random_graph::{random_regular, random_sparse};
