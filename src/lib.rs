@@ -15,3 +15,5 @@ pub mod snapshot;
 pub mod engine;
 pub mod kernels;
 pub mod topology;
+// Floor 5
+pub mod run;

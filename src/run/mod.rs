@@ -1,0 +1,6 @@
+//! Headless runs: the files they write, how they continue after any interruption, and how they are checked.
+
+pub mod checkpoint;
+pub mod fs;
+#[cfg(test)]
+pub(crate) mod fs_memory;
