@@ -1,0 +1,245 @@
+//! Error bars of correlated series: the integrated autocorrelation time with Sokal's window.
+//!
+//! tau_int = 1/2 + sum over t of rho(t), cut at the smallest window W >= c tau_int(W) with c = 6
+//! (Sokal 1997); the variance of the mean is 2 tau_int Var / n, and n / (2 tau_int) the effective sample size.
+
+use crate::snapshot::{Snapshot, SnapshotError};
+
+/// The window factor c.
+const WINDOW: f64 = 6.0;
+
+/// A mean with what stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The mean.
+    pub mean: f64,
+    /// Its standard error, autocorrelation included.
+    pub error: f64,
+    /// Variance of the numbers.
+    pub variance: f64,
+    /// Integrated autocorrelation time in steps of the series; 1/2 for independent numbers.
+    pub tau_int: f64,
+    /// Effective sample size n / (2 tau_int).
+    pub effective: f64,
+}
+
+impl Estimate {
+    /// Of a series in time order; error and tau are NaN below two numbers.
+    pub fn of(xs: &[f64]) -> Self {
+        Self::of_replicas(&[xs])
+    }
+
+    /// Of several independent series of one quantity, each in time order: autocovariances are
+    /// averaged about the common mean.
+    pub fn of_replicas(series: &[&[f64]]) -> Self {
+        let n: usize = series.iter().map(|xs| xs.len()).sum();
+        let mean = series.iter().flat_map(|xs| xs.iter()).sum::<f64>() / n as f64;
+        if n < 2 {
+            return Estimate { mean, error: f64::NAN, variance: f64::NAN, tau_int: f64::NAN, effective: n as f64 };
+        }
+        let (tau_int, variance) = tau_about(series, mean);
+        let effective = n as f64 / (2.0 * tau_int);
+        Estimate { mean, error: (variance / effective).sqrt(), variance, tau_int, effective }
+    }
+}
+
+/// The integrated autocorrelation time of `xs` in steps; 1/2 for independent or constant numbers.
+pub fn autocorrelation_time(xs: &[f64]) -> f64 {
+    let mean = xs.iter().sum::<f64>() / xs.len() as f64;
+    tau_about(&[xs], mean).0
+}
+
+fn tau_about(series: &[&[f64]], mean: f64) -> (f64, f64) {
+    let covariance = |t: usize| {
+        let (mut sum, mut n) = (0.0, 0_usize);
+        for xs in series.iter().filter(|xs| xs.len() > t) {
+            sum += xs.iter().zip(&xs[t..]).map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>();
+            n += xs.len() - t;
+        }
+        sum / n as f64
+    };
+    let n: usize = series.iter().map(|xs| xs.len()).sum();
+    let c0 = covariance(0);
+    let variance = c0 * n as f64 / (n - 1).max(1) as f64;
+    if c0 <= 0.0 {
+        return (0.5, variance.max(0.0));
+    }
+    let longest = series.iter().map(|xs| xs.len()).max().unwrap_or(0);
+    let mut tau = 0.5;
+    for t in 1..longest {
+        tau += covariance(t) / c0;
+        if t as f64 >= WINDOW * tau {
+            break;
+        }
+    }
+    // Anticorrelated series may go below 1/2; a floor keeps the error bar honest.
+    (tau.max(0.05), variance)
+}
+
+/// The effective number of samples behind weights given by their logarithms: (sum w)^2 / sum w^2.
+pub fn effective_weights(ln_w: &[f64]) -> f64 {
+    let top = ln_w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        return 0.0;
+    }
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for &l in ln_w {
+        let w = crate::math::exp(l - top);
+        sum += w;
+        squares += w * w;
+    }
+    sum * sum / squares
+}
+
+/// A long series in bounded memory: when full, neighbours are averaged and each entry then stands
+/// for twice as many numbers (batch means).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    batches: Vec<f64>,
+    /// Numbers per batch, a power of two.
+    batch: u64,
+    /// The batch under way: numbers in it and their sum.
+    pending: u64,
+    pending_sum: f64,
+    /// Sum of squared deviations needs no batches: mean and variance of single numbers.
+    single: super::Moments,
+}
+
+/// Batches kept; between half of it and all of it once full.
+const BATCHES: usize = 4096;
+
+impl Default for Series {
+    fn default() -> Self {
+        Series { batches: Vec::new(), batch: 1, pending: 0, pending_sum: 0.0, single: super::Moments::default() }
+    }
+}
+
+impl Series {
+    /// Takes one number in.
+    pub fn push(&mut self, x: f64) {
+        self.single.push(x);
+        self.pending += 1;
+        self.pending_sum += x;
+        if self.pending < self.batch {
+            return;
+        }
+        self.batches.push(self.pending_sum / self.batch as f64);
+        (self.pending, self.pending_sum) = (0, 0.0);
+        if self.batches.len() == BATCHES {
+            self.batches = self.batches.as_chunks::<2>().0.iter().map(|[a, b]| 0.5 * (a + b)).collect();
+            self.batch *= 2;
+        }
+    }
+
+    /// How many numbers were taken in.
+    pub fn count(&self) -> u64 {
+        self.single.count()
+    }
+
+    /// The mean with error bar, tau_int and effective sample size, in steps of single numbers.
+    pub fn estimate(&self) -> Estimate {
+        let n = self.single.count() as f64;
+        let variance = self.single.variance();
+        if self.batches.len() < 2 || variance.is_nan() || variance <= 0.0 {
+            let error = if n < 2.0 { f64::NAN } else { 0.0 };
+            return Estimate { mean: self.single.mean(), error, variance, tau_int: 0.5, effective: n };
+        }
+        let batches = Estimate::of(&self.batches);
+        let effective = (variance / (batches.error * batches.error)).min(10.0 * n);
+        Estimate { mean: self.single.mean(), error: batches.error, variance, tau_int: 0.5 * n / effective, effective }
+    }
+
+    /// Appends its sections.
+    pub fn save(&self, prefix: &str, snapshot: &mut Snapshot) {
+        snapshot.put(format!("{prefix}/batches"), &self.batches);
+        snapshot.put(format!("{prefix}/batch"), &[self.batch, self.pending, self.pending_sum.to_bits()]);
+        snapshot.put(format!("{prefix}/single"), &super::Moments::pack(&[self.single]));
+    }
+
+    /// Restores what [`Series::save`] wrote.
+    ///
+    /// # Errors
+    /// If a section is missing or makes no sense.
+    pub fn load(&mut self, prefix: &str, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        let batches: Vec<f64> = snapshot.get(&format!("{prefix}/batches"))?;
+        let name = format!("{prefix}/batch");
+        let words: Vec<u64> = snapshot.get_n(&name, 3)?;
+        let (batch, pending, pending_sum) = (words[0], words[1], f64::from_bits(words[2]));
+        let single = super::Moments::unpack(&format!("{prefix}/single"), 1, snapshot)?[0];
+        let in_batches = (batches.len() as u64).checked_mul(batch).and_then(|n| n.checked_add(pending));
+        let is_sound = batches.len() < BATCHES && batch.is_power_of_two() && pending < batch && pending_sum.is_finite();
+        if !is_sound || in_batches != Some(single.count()) || batches.iter().any(|b| !b.is_finite()) {
+            let what = format!("{} batches of {batch} and {pending} more do not make {} numbers", batches.len(), single.count());
+            return Err(SnapshotError::Invalid { name, what });
+        }
+        *self = Series { batches, batch, pending, pending_sum, single };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{StreamKey, SystemTag};
+    use crate::units::Seed;
+
+    /// An AR(1) series with coefficient `a`: tau_int = (1 + a) / (2 (1 - a)).
+    fn autoregressive(a: f64, n: usize) -> Vec<f64> {
+        let mut stream = StreamKey::new(Seed(11), SystemTag::named("series"), 0).stream();
+        let mut x = 0.0;
+        (0..n)
+            .map(|_| {
+                x = a * x + stream.gaussian();
+                x
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_autocorrelation_time_of_an_autoregressive_series_is_found() {
+        for a in [0.0, 0.5, 0.9] {
+            let expected = (1.0 + a) / (2.0 * (1.0 - a));
+            let xs = autoregressive(a, 60_000);
+            let tau = autocorrelation_time(&xs);
+            assert!((tau / expected - 1.0).abs() < 0.1, "a = {a}: tau {tau}, expected {expected}");
+            let mut series = Series::default();
+            xs.iter().for_each(|&x| series.push(x));
+            let streamed = series.estimate();
+            assert!((streamed.tau_int / expected - 1.0).abs() < 0.25, "a = {a}: batches give {}", streamed.tau_int);
+            assert!((streamed.error / Estimate::of(&xs).error - 1.0).abs() < 0.15);
+        }
+    }
+
+    #[test]
+    fn replicas_join_into_one_estimate_and_a_naive_error_bar_would_be_too_small() {
+        let xs = autoregressive(0.9, 40_000);
+        let halves = Estimate::of_replicas(&[&xs[..20_000], &xs[20_000..]]);
+        let whole = Estimate::of(&xs);
+        assert!((halves.mean - whole.mean).abs() < 1e-12 && (halves.error / whole.error - 1.0).abs() < 0.05);
+        let naive = (whole.variance / xs.len() as f64).sqrt();
+        assert!(whole.error > 3.0 * naive, "error {} against naive {naive}", whole.error);
+    }
+
+    #[test]
+    fn equal_weights_count_fully_and_one_heavy_weight_counts_once() {
+        assert!((effective_weights(&[-1000.0; 8]) - 8.0).abs() < 1e-12);
+        assert!((effective_weights(&[0.0, -800.0, -800.0]) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_series_continues_from_a_snapshot_bit_for_bit() {
+        let xs = autoregressive(0.5, 10_000);
+        let mut straight = Series::default();
+        xs.iter().for_each(|&x| straight.push(x));
+        for cut in [0, 1, 4095, 4097, 9999] {
+            let mut first = Series::default();
+            xs[..cut].iter().for_each(|&x| first.push(x));
+            let mut snapshot = Snapshot::default();
+            first.save("s", &mut snapshot);
+            let mut second = Series::default();
+            second.load("s", &snapshot).unwrap();
+            xs[cut..].iter().for_each(|&x| second.push(x));
+            assert_eq!(second, straight, "cut at {cut}");
+        }
+    }
+}
