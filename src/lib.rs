@@ -8,12 +8,16 @@ pub mod random;
 pub mod reduce;
 pub mod units;
 // Floor 1
+pub mod components;
 pub mod phases;
 pub mod plan;
 pub mod snapshot;
 // Floor 2
 pub mod engine;
 pub mod kernels;
+pub mod simulation;
 pub mod topology;
 // Floor 5
 pub mod run;
+// Floor 7
+pub mod prelude;

@@ -1,0 +1,13 @@
+//! The nouns of the world: what neurons and synapses carry, and the resources every simulation has.
+
+pub mod clock;
+pub mod column;
+pub mod energy_ledger;
+pub mod neuron;
+pub mod synapse;
+
+pub use clock::{RunSeed, StepCount};
+pub use column::Column;
+pub use energy_ledger::{EnergyLedger, NonFiniteEnergy};
+pub use neuron::{Activation, Bias, Clamped, NeuronId};
+pub use synapse::{Source, Target, Weight};

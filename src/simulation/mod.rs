@@ -1,0 +1,12 @@
+//! A world, the schedule of its step, and what makes a step a transaction.
+
+pub mod builder;
+pub mod failure;
+pub mod hash;
+pub mod schedule;
+pub mod state;
+
+pub use builder::Simulation;
+pub use failure::{Failure, StepError};
+pub use hash::{Difference, StateHash, first_difference};
+pub use schedule::Executor;

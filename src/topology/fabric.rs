@@ -1,0 +1,270 @@
+//! The map of the tables: which rows are which population and which projection.
+//!
+//! Neurons of one kind are one table, its populations contiguous ranges in the order in which they
+//! were built. Synapses of one kind are one table, sorted by (projection, target, source), so each
+//! projection is a contiguous range whose columns are the arrays of compressed sparse rows, with
+//! the row offsets held here.
+
+use std::any::TypeId;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bevy_ecs::entity::Entity;
+use bevy_ecs::resource::Resource;
+
+use crate::components::{Bias, Clamped, Column, Weight};
+
+/// Position of a population among the populations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PopulationIdx(pub u32);
+
+/// Position of a projection among the projections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProjectionIdx(pub u32);
+
+/// A count of changes; a plan is stale if its epoch differs. Counting commutes, so that systems of
+/// one phase may bump it through a shared reference.
+#[derive(Debug, Default)]
+pub struct Epoch(AtomicU64);
+
+impl Epoch {
+    /// The count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts one change.
+    pub fn bump(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A kind: one table.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    pub(crate) name: String,
+    pub(crate) n_rows: usize,
+    /// The entity of row 0, by which the table is found; `None` while it is empty.
+    pub(crate) first: Option<Entity>,
+}
+
+/// A named range of neurons.
+#[derive(Debug)]
+pub struct Population {
+    pub(crate) name: String,
+    pub(crate) kind: usize,
+    pub(crate) rows: Range<usize>,
+    pub(crate) biases: Epoch,
+    pub(crate) clamps: Epoch,
+}
+
+impl Population {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of neurons.
+    pub fn n_neurons(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Its rows in the table of its kind.
+    pub fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    /// Counts writes to `Bias`.
+    pub fn bias_epoch(&self) -> u64 {
+        self.biases.get()
+    }
+
+    /// Counts writes to `Clamped`.
+    pub fn clamp_epoch(&self) -> u64 {
+        self.clamps.get()
+    }
+
+    /// Counts a write to column `C`, if plans depend on it.
+    pub(crate) fn note_write<C: Column>(&self) {
+        self.note_writes(|column| column == TypeId::of::<C>());
+    }
+
+    /// Counts writes to the columns of which `writes` is true.
+    pub(crate) fn note_writes(&self, writes: impl Fn(TypeId) -> bool) {
+        if writes(TypeId::of::<Bias>()) {
+            self.biases.bump();
+        }
+        if writes(TypeId::of::<Clamped>()) {
+            self.clamps.bump();
+        }
+    }
+}
+
+/// All synapses of one kind between two populations.
+#[derive(Debug)]
+pub struct Projection {
+    pub(crate) name: String,
+    pub(crate) kind: usize,
+    pub(crate) from: PopulationIdx,
+    pub(crate) to: PopulationIdx,
+    pub(crate) symmetric: bool,
+    pub(crate) rows: Range<usize>,
+    pub(crate) offsets: Vec<u32>,
+    pub(crate) weights: Epoch,
+}
+
+impl Projection {
+    /// Its name, usually `from->to`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The source population.
+    pub fn from(&self) -> PopulationIdx {
+        self.from
+    }
+
+    /// The target population.
+    pub fn to(&self) -> PopulationIdx {
+        self.to
+    }
+
+    /// True if its synapses couple both ways; each is stored once, with source < target.
+    pub fn is_symmetric(&self) -> bool {
+        self.symmetric
+    }
+
+    /// Number of synapses.
+    pub fn n_synapses(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Its rows in the table of its kind.
+    pub fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    /// Row offsets by target, one more than there are targets, counted from the projection's first row.
+    pub fn offsets(&self) -> &[u32] {
+        &self.offsets
+    }
+
+    /// The synapses onto the neuron in row `target`, counted from the projection's first row.
+    pub fn synapses_onto(&self, target: usize) -> Range<usize> {
+        self.offsets[target] as usize..self.offsets[target + 1] as usize
+    }
+
+    /// Counts writes to `Weight`.
+    pub fn weight_epoch(&self) -> u64 {
+        self.weights.get()
+    }
+
+    /// Counts a write to column `C`, if plans depend on it.
+    pub(crate) fn note_write<C: Column>(&self) {
+        self.note_writes(|column| column == TypeId::of::<C>());
+    }
+
+    /// Counts writes to the columns of which `writes` is true.
+    pub(crate) fn note_writes(&self, writes: impl Fn(TypeId) -> bool) {
+        if writes(TypeId::of::<Weight>()) {
+            self.weights.bump();
+        }
+    }
+}
+
+/// The populations and projections of a world, with their rows.
+#[derive(Resource, Debug, Default)]
+pub struct Fabric {
+    pub(crate) neuron_kinds: Vec<Kind>,
+    pub(crate) synapse_kinds: Vec<Kind>,
+    pub(crate) populations: Vec<Population>,
+    pub(crate) projections: Vec<Projection>,
+    pub(crate) structure: Epoch,
+    pub(crate) next_neuron: u64,
+}
+
+impl Fabric {
+    /// All populations, in their order.
+    pub fn populations(&self) -> impl Iterator<Item = (PopulationIdx, &Population)> {
+        self.populations.iter().enumerate().map(|(i, p)| (PopulationIdx(i as u32), p))
+    }
+
+    /// All projections, in their order.
+    pub fn projections(&self) -> impl Iterator<Item = (ProjectionIdx, &Projection)> {
+        self.projections.iter().enumerate().map(|(i, p)| (ProjectionIdx(i as u32), p))
+    }
+
+    /// The population called `name`.
+    pub fn find_population(&self, name: &str) -> Option<PopulationIdx> {
+        self.populations().find(|(_, p)| p.name == name).map(|(i, _)| i)
+    }
+
+    /// The projection called `name`.
+    pub fn find_projection(&self, name: &str) -> Option<ProjectionIdx> {
+        self.projections().find(|(_, p)| p.name == name).map(|(i, _)| i)
+    }
+
+    /// The population at `idx`.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn population(&self, idx: PopulationIdx) -> &Population {
+        &self.populations[idx.0 as usize]
+    }
+
+    /// The projection at `idx`.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn projection(&self, idx: ProjectionIdx) -> &Projection {
+        &self.projections[idx.0 as usize]
+    }
+
+    /// Number of neurons in all populations.
+    pub fn n_neurons(&self) -> usize {
+        self.neuron_kinds.iter().map(|k| k.n_rows).sum()
+    }
+
+    /// Number of synapses in all projections.
+    pub fn n_synapses(&self) -> usize {
+        self.synapse_kinds.iter().map(|k| k.n_rows).sum()
+    }
+
+    /// Counts changes of the structure: births, deaths, and checkpoints loaded.
+    pub fn structure_epoch(&self) -> u64 {
+        self.structure.get()
+    }
+
+    pub(crate) fn kinds(&self, family: Family) -> &[Kind] {
+        match family {
+            Family::Neuron => &self.neuron_kinds,
+            Family::Synapse => &self.synapse_kinds,
+        }
+    }
+
+    pub(crate) fn kinds_mut(&mut self, family: Family) -> &mut Vec<Kind> {
+        match family {
+            Family::Neuron => &mut self.neuron_kinds,
+            Family::Synapse => &mut self.synapse_kinds,
+        }
+    }
+}
+
+/// The two families of tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Tables of neurons.
+    Neuron,
+    /// Tables of synapses.
+    Synapse,
+}
+
+impl Family {
+    /// `neuron` or `synapse`, as in names of sections.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Family::Neuron => "neuron",
+            Family::Synapse => "synapse",
+        }
+    }
+}
