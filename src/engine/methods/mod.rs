@@ -9,6 +9,7 @@ pub mod anneal;
 pub mod clusters;
 pub mod ladder;
 pub mod population;
+pub mod sample;
 pub mod schedule;
 pub mod settings;
 pub mod start;
@@ -17,6 +18,7 @@ pub mod tempering;
 pub use ais::{Ais, LnZ};
 pub use anneal::Anneal;
 pub use population::Population;
+pub use sample::{Sample, SampleSettings};
 pub use schedule::{Schedule, ScheduleShape, TemperatureRange, default_range};
 pub use settings::{
     AisSettings, AnnealSettings, BetaSteps, ClusterMoves, CyclingSettings, MethodSettings, OptimiseSettings, PopulationSettings,

@@ -2,6 +2,7 @@
 
 use crate::engine::spins::{Rule, Scan};
 
+use super::sample::SampleSettings;
 use super::schedule::{ScheduleShape, TemperatureRange};
 
 /// What is wrong with the settings of a method, or with the engine it was given.
@@ -363,6 +364,8 @@ fn validate_target(sweep_budget: u64, target_energy: Option<f64>) -> Result<(), 
 /// The settings of any method: what a scene chooses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MethodSettings {
+    /// Sampling at a temperature or a row of them.
+    Sample(SampleSettings),
     /// Simulated annealing.
     Anneal(AnnealSettings),
     /// Parallel tempering.
@@ -384,6 +387,7 @@ impl MethodSettings {
     /// If a value lies outside its documented range.
     pub fn validate(&self) -> Result<(), SettingsError> {
         match self {
+            MethodSettings::Sample(s) => s.validate(),
             MethodSettings::Anneal(s) => s.validate(),
             MethodSettings::Tempering(s) => s.validate(),
             MethodSettings::Population(s) => s.validate(),
@@ -406,6 +410,7 @@ mod tests {
     fn defaults_are_valid() {
         use MethodSettings::*;
         for settings in [
+            Sample(SampleSettings::default()),
             Anneal(AnnealSettings::default()),
             Tempering(TemperingSettings::default()),
             Population(PopulationSettings::default()),

@@ -58,7 +58,7 @@ pub struct SweepCounts {
 /// A spin engine: one plan, one or many replicas, each with its own inverse temperature.
 ///
 /// Slots are those of the plan. Every method of [`crate::engine`] is generic over this trait.
-pub trait SpinSampler: Send {
+pub trait SpinSampler: Send + Sync {
     /// The plan it executes.
     fn plan(&self) -> &Arc<SpinPlan>;
 
@@ -87,6 +87,15 @@ pub trait SpinSampler: Send {
     fn read_spins(&self, replica: usize, spins: &mut [i8]) {
         for (slot, s) in spins.iter_mut().enumerate() {
             *s = if self.is_up(slot, replica) { 1 } else { -1 };
+        }
+    }
+
+    /// Writes the sum of the spins of each replica into `out` (one a replica).
+    fn magnetisations(&self, out: &mut [i64]) {
+        let mut spins = vec![0_i8; self.plan().n_spins()];
+        for (replica, sum) in out.iter_mut().enumerate() {
+            self.read_spins(replica, &mut spins);
+            *sum = spins.iter().map(|&s| i64::from(s)).sum();
         }
     }
 
