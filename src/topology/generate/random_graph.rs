@@ -172,7 +172,7 @@ mod tests {
     fn circulant_fallback_is_regular() {
         let mut stream = StreamKey::new(Seed(0), SystemTag::named("test"), 0).stream();
         for (n, degree) in [(5, 2), (6, 3), (8, 5), (7, 4)] {
-            let edges: BTreeSet<_> = circulant(n, degree, &mut stream).into_iter().collect();
+            let edges: std::collections::BTreeSet<_> = circulant(n, degree, &mut stream).into_iter().collect();
             assert_eq!(edges.len(), n * degree / 2);
             assert!((0..n as u32).all(|v| edges.iter().filter(|e| e.0 == v || e.1 == v).count() == degree));
         }
