@@ -4,7 +4,9 @@ pub use bevy_ecs::component::Component;
 pub use bevy_ecs::prelude::{IntoScheduleConfigs, Res, ResMut, Resource};
 pub use bytemuck::{Pod, Zeroable};
 
-pub use crate::components::{Activation, Bias, Clamped, Column, EnergyLedger, NeuronId, RunSeed, Source, StepCount, Target, Weight};
+pub use crate::components::{
+    Activation, Bias, Clamped, Column, EnergyLedger, Metrics, NeuronId, RunSeed, Source, StepCount, Target, Weight,
+};
 pub use crate::phases::Phase;
 pub use crate::simulation::{Executor, Simulation, StepError};
 pub use crate::topology::{

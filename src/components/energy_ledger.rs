@@ -5,17 +5,16 @@
 //! same phase; as terms are disjoint and the total is summed in the order of names, the order of
 //! the owners cannot shift a bit.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use bevy_ecs::resource::Resource;
 
 use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
 
+use super::named_values::NamedValues;
+
 /// Energies by term, in units of k_B T at T = 1.
 #[derive(Resource, Debug, Default)]
 pub struct EnergyLedger {
-    terms: Mutex<BTreeMap<String, f64>>,
+    terms: NamedValues,
 }
 
 /// A term of the ledger that is not a finite number.
@@ -31,40 +30,32 @@ pub struct NonFiniteEnergy {
 impl EnergyLedger {
     /// Sets `term` to `value`.
     pub fn set(&self, term: &str, value: f64) {
-        let mut terms = self.lock();
-        match terms.get_mut(term) {
-            Some(entry) => *entry = value,
-            None => _ = terms.insert(term.to_owned(), value),
-        }
+        self.terms.set(term, value);
     }
 
     /// Adds `d_energy` to `term`, which starts at zero.
     pub fn add(&self, term: &str, d_energy: f64) {
-        let mut terms = self.lock();
-        match terms.get_mut(term) {
-            Some(entry) => *entry += d_energy,
-            None => _ = terms.insert(term.to_owned(), d_energy),
-        }
+        self.terms.add(term, d_energy);
     }
 
     /// The value of `term`, if it was ever recorded.
     pub fn get(&self, term: &str) -> Option<f64> {
-        self.lock().get(term).copied()
+        self.terms.get(term)
     }
 
     /// The sum of all terms, in the order of their names.
     pub fn total(&self) -> f64 {
-        self.lock().values().sum()
+        self.terms().iter().map(|(_, value)| value).sum()
     }
 
     /// All terms, in the order of their names.
     pub fn terms(&self) -> Vec<(String, f64)> {
-        self.lock().iter().map(|(name, &value)| (name.clone(), value)).collect()
+        self.terms.all()
     }
 
     /// Removes `term`.
     pub fn remove(&self, term: &str) {
-        self.lock().remove(term);
+        self.terms.remove(term);
     }
 
     /// Checks that every term is finite.
@@ -72,15 +63,7 @@ impl EnergyLedger {
     /// # Errors
     /// Names the first term that is infinite or NaN.
     pub fn check(&self) -> Result<(), NonFiniteEnergy> {
-        match self.lock().iter().find(|(_, value)| !value.is_finite()) {
-            Some((term, &value)) => Err(NonFiniteEnergy { term: term.clone(), value }),
-            None => Ok(()),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, f64>> {
-        // A panic while the lock is held leaves a whole map, and the simulation is poisoned anyway.
-        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
+        self.terms.first_non_finite().map_or(Ok(()), |(term, value)| Err(NonFiniteEnergy { term, value }))
     }
 }
 
@@ -88,25 +71,11 @@ impl Checkpointed for EnergyLedger {
     const NAME: &'static str = "energy";
 
     fn save(&self, snapshot: &mut Snapshot) {
-        let terms = self.lock();
-        let names: Vec<&str> = terms.keys().map(String::as_str).collect();
-        snapshot.put("energy/terms", names.join("\n").as_bytes());
-        snapshot.put("energy/values", &terms.values().copied().collect::<Vec<f64>>());
+        self.terms.save(Self::NAME, snapshot);
     }
 
     fn load(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let invalid = |what: String| SnapshotError::Invalid { name: "energy/terms".to_owned(), what };
-        let names = String::from_utf8(snapshot.get::<u8>("energy/terms")?).map_err(|e| invalid(e.to_string()))?;
-        let names: Vec<&str> = if names.is_empty() { Vec::new() } else { names.split('\n').collect() };
-        let values: Vec<f64> = snapshot.get_n("energy/values", names.len())?;
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return Err(invalid(format!("terms \"{}\" and \"{}\" are not in order", pair[0], pair[1])));
-        }
-        if let Some(i) = values.iter().position(|v| !v.is_finite()) {
-            return Err(SnapshotError::Invalid { name: "energy/values".to_owned(), what: format!("term {i} is {}", values[i]) });
-        }
-        *self.lock() = names.into_iter().map(str::to_owned).zip(values).collect();
-        Ok(())
+        self.terms.load(Self::NAME, snapshot)
     }
 }
 

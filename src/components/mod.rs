@@ -3,11 +3,14 @@
 pub mod clock;
 pub mod column;
 pub mod energy_ledger;
+pub mod metrics;
+pub mod named_values;
 pub mod neuron;
 pub mod synapse;
 
 pub use clock::{RunSeed, StepCount};
 pub use column::Column;
 pub use energy_ledger::{EnergyLedger, NonFiniteEnergy};
-pub use neuron::{Activation, Bias, Clamped, NeuronId};
+pub use metrics::Metrics;
+pub use neuron::{Activation, BestSpin, Bias, Clamped, NeuronId, SpinLanes};
 pub use synapse::{Source, Target, Weight};

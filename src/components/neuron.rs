@@ -84,3 +84,25 @@ impl Column for Clamped {
     const NAME: &'static str = "Clamped";
     type Element = u8;
 }
+
+/// The spin of a neuron in up to 512 replicas: lane r is bit r % 64 of word r / 64, set for +1.
+///
+/// Registered by the spin plugin; lanes beyond the number of replicas are 0.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct SpinLanes(pub [u64; 8]);
+
+impl Column for SpinLanes {
+    const NAME: &'static str = "SpinLanes";
+    type Element = u64;
+}
+
+/// The spin of a neuron in the state of the lowest energy found so far: +1 or -1, or 0 before there is one.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct BestSpin(pub i8);
+
+impl Column for BestSpin {
+    const NAME: &'static str = "BestSpin";
+    type Element = i8;
+}

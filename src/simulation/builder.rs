@@ -11,7 +11,7 @@ use bevy_ecs::schedule::{IntoScheduleConfigs, Schedule};
 use bevy_ecs::system::ScheduleSystem;
 use bevy_ecs::world::World;
 
-use crate::components::{Column, EnergyLedger, RunSeed, StepCount};
+use crate::components::{Column, EnergyLedger, Metrics, RunSeed, StepCount};
 use crate::phases::Phase;
 use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
 use crate::topology::{Births, Blueprint, BuildError, Columns, Deaths, Fabric, Family, build, columns, store};
@@ -48,6 +48,7 @@ impl Simulation {
         world.init_resource::<States>();
         let mut sim = Simulation { world, schedule: new_schedule(), poison: None, is_built: false };
         sim.state(EnergyLedger::default());
+        sim.state(Metrics::default());
         sim
     }
 
