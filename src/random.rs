@@ -81,13 +81,18 @@ impl StreamKey {
     /// The 256-bit generator state of this key.
     #[inline]
     pub fn state(self) -> [u64; 4] {
-        let words = [
+        mix(self.words().map(|word| [word])).map(|[word]| word)
+    }
+
+    /// The key itself, packed into 256 bits.
+    #[inline]
+    fn words(self) -> [u64; 4] {
+        [
             self.seed.0,
             self.step,
             (u64::from(self.system.0) << 32) | u64::from(self.sweep),
             (u64::from(self.block) << 32) | u64::from(self.replica),
-        ];
-        mix(words)
+        ]
     }
 
     /// A generator at the start of this stream.
@@ -100,27 +105,34 @@ impl StreamKey {
     }
 }
 
-/// Mixes 256 bits by a bijection, so that packed keys stay distinct. Only the all-zero image,
-/// which Xoshiro cannot use, is moved.
-#[inline]
-fn mix(words: [u64; 4]) -> [u64; 4] {
+/// Mixes 256 bits a lane by a bijection, so that packed keys stay distinct. Only the all-zero
+/// image, which Xoshiro cannot use, is moved.
+#[inline(always)]
+fn mix<const LANES: usize>(words: [[u64; LANES]; 4]) -> [[u64; LANES]; 4] {
+    let add = |x: [u64; LANES], y: [u64; LANES]| -> [u64; LANES] { std::array::from_fn(|l| x[l].wrapping_add(y[l])) };
+    let turn = |x: [u64; LANES], y: [u64; LANES], by: u32| -> [u64; LANES] { std::array::from_fn(|l| (x[l] ^ y[l]).rotate_right(by)) };
     let [mut a, mut b, mut c, mut d] = words;
     // The fractional parts of sqrt(2), sqrt(3), sqrt(5), sqrt(7), so that key zero does not stay zero.
-    a = a.wrapping_add(0x6a09_e667_f3bc_c908);
-    b = b.wrapping_add(0xbb67_ae85_84ca_a73b);
-    c = c.wrapping_add(0x3c6e_f372_fe94_f82b);
-    d = d.wrapping_add(0xa54f_f53a_5f1d_36f1);
+    a = add(a, [0x6a09_e667_f3bc_c908; LANES]);
+    b = add(b, [0xbb67_ae85_84ca_a73b; LANES]);
+    c = add(c, [0x3c6e_f372_fe94_f82b; LANES]);
+    d = add(d, [0xa54f_f53a_5f1d_36f1; LANES]);
     for round in 0..6_u64 {
-        a = a.wrapping_add(b).wrapping_add(round);
-        d = (d ^ a).rotate_right(32);
-        c = c.wrapping_add(d);
-        b = (b ^ c).rotate_right(24);
-        a = a.wrapping_add(b);
-        d = (d ^ a).rotate_right(16);
-        c = c.wrapping_add(d);
-        b = (b ^ c).rotate_right(63);
+        a = add(add(a, b), [round; LANES]);
+        d = turn(d, a, 32);
+        c = add(c, d);
+        b = turn(b, c, 24);
+        a = add(a, b);
+        d = turn(d, a, 16);
+        c = add(c, d);
+        b = turn(b, c, 63);
     }
-    if [a, b, c, d] == [0; 4] { [1, 0, 0, 0] } else { [a, b, c, d] }
+    for l in 0..LANES {
+        if a[l] | b[l] | c[l] | d[l] == 0 {
+            a[l] = 1;
+        }
+    }
+    [a, b, c, d]
 }
 
 /// One Xoshiro256++ stream with lehr's own, pinned ways to draw.
@@ -208,16 +220,10 @@ pub struct Xoshiro8 {
 
 impl Xoshiro8 {
     /// The eight streams of `key`, whose `replica` counts groups of eight.
-    #[inline]
+    #[inline(always)]
     pub fn from_key(key: StreamKey) -> Self {
-        let mut s = [[0; 8]; 4];
-        for lane in 0..8_u32 {
-            let state = key.replica(key.replica * 8 + lane).state();
-            for word in 0..4 {
-                s[word][lane as usize] = state[word];
-            }
-        }
-        Xoshiro8 { s }
+        let words = key.replica(key.replica * 8).words();
+        Xoshiro8 { s: mix([[words[0]; 8], [words[1]; 8], [words[2]; 8], std::array::from_fn(|lane| words[3] + lane as u64)]) }
     }
 
     /// The next 64 bits of each lane.

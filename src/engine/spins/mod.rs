@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod reference;
+pub mod replica;
 pub mod sampler;
 
 pub use sampler::{Rule, Scan, SpinSampler, SweepKey};

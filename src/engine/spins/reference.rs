@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use crate::math;
 use crate::plan::SpinPlan;
 use crate::random::Stream;
 
+use super::accept;
 use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
 
 /// A spin engine of f64 arithmetic, one spin at a time.
@@ -43,11 +43,11 @@ impl ReferenceSampler {
 
     fn visit(&mut self, slot: usize, replica: usize, rule: Rule, stream: &mut Stream) {
         let s = self.spins_of(replica)[slot];
-        let delta = 2.0 * f64::from(s) * self.field(slot, replica);
+        let aligned = f64::from(s) * self.field(slot, replica);
         let beta = self.betas[replica];
         let p = match rule {
-            Rule::Metropolis => metropolis(delta, beta),
-            Rule::HeatBath => heat_bath(delta, beta),
+            Rule::Metropolis => accept::metropolis(2.0 * aligned, beta),
+            Rule::HeatBath => accept::heat_bath(-aligned, beta),
         };
         self.counts.attempts += 1;
         if stream.uniform() < p {
@@ -55,16 +55,6 @@ impl ReferenceSampler {
             self.counts.flips += 1;
         }
     }
-}
-
-/// The probability that Metropolis accepts a flip costing `delta`: min(1, exp(-beta delta)).
-pub fn metropolis(delta: f64, beta: f64) -> f64 {
-    if delta <= 0.0 { 1.0 } else { math::exp(-beta * delta) }
-}
-
-/// The probability that the heat bath flips a spin when that costs `delta`: 1 / (1 + exp(beta delta)).
-pub fn heat_bath(delta: f64, beta: f64) -> f64 {
-    if delta == 0.0 { 0.5 } else { math::sigmoid(-beta * delta) }
 }
 
 impl SpinSampler for ReferenceSampler {

@@ -1,0 +1,507 @@
+//! One replica of a sparse spin system, for live scenes: local fields kept, only flips touch neighbours.
+//!
+//! Fields are integers where the plan has a unit, and the sampler then is exact for ever: fields and
+//! energy follow each flip without rounding. Otherwise fields are f32 and drift by rounding;
+//! [`ReplicaSampler::refresh`] recomputes them, and sweeps do so themselves after every
+//! [`SWEEPS_PER_REFRESH`], so that a resumed run that refreshes at the same steps has the same bits.
+
+use std::sync::Arc;
+
+use crate::kernels::replica::{
+    AcceptTable, Field, FloatRule, GROUP, ReplicaRows, Swept, apply_flips, decide_float, decide_int, sweep_floats, sweep_ints,
+};
+use crate::kernels::simd::Simd;
+use crate::plan::SpinPlan;
+use crate::random::{BLOCK, StreamKey, Xoshiro8};
+
+use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
+
+/// Sweeps after which f32 fields are recomputed, counted from the last refresh.
+pub const SWEEPS_PER_REFRESH: u32 = 1024;
+
+/// A spin engine of one replica.
+#[derive(Clone, Debug)]
+pub struct ReplicaSampler {
+    plan: Arc<SpinPlan>,
+    rows: ReplicaRows,
+    simd: Simd,
+    beta: f64,
+    /// One mask a group of positions; a set bit is +1.
+    up: Vec<u16>,
+    cache: Cache,
+    /// Free positions in neuron order, made by the first sequential scan.
+    in_neuron_order: Vec<u32>,
+    sweeps_since_refresh: u32,
+    counts: SweepCounts,
+}
+
+/// Local fields by position (of free spins; others hold 0), and the energy that goes with them.
+#[derive(Clone, Debug)]
+enum Cache {
+    Ints {
+        unit: f64,
+        fields: Vec<i32>,
+        /// Energy without the offset, in units.
+        energy: i64,
+        table: AcceptTable,
+        table_is_for: Option<(Rule, f64)>,
+    },
+    Floats {
+        fields: Vec<f32>,
+        /// Energy with the offset.
+        energy: f64,
+    },
+}
+
+impl ReplicaSampler {
+    /// All spins -1 at beta = 1, executed by `simd` (which decides speed alone).
+    ///
+    /// # Panics
+    /// If the processor lacks the backend.
+    pub fn new(plan: Arc<SpinPlan>, simd: Simd) -> Self {
+        assert!(simd.is_available(), "no {} on this processor", simd.name());
+        let rows = ReplicaRows::new(&plan);
+        let n = rows.n_positions();
+        let cache = match rows.unit() {
+            Some(unit) => {
+                Cache::Ints { unit: f64::from(unit), fields: vec![0; n], energy: 0, table: AcceptTable::default(), table_is_for: None }
+            }
+            None => Cache::Floats { fields: vec![0.0; n], energy: 0.0 },
+        };
+        let mut sampler = ReplicaSampler {
+            plan,
+            rows,
+            simd,
+            beta: 1.0,
+            up: vec![0; n / GROUP],
+            cache,
+            in_neuron_order: Vec::new(),
+            sweeps_since_refresh: 0,
+            counts: SweepCounts::default(),
+        };
+        sampler.rebuild();
+        sampler
+    }
+
+    /// True if local fields are integers.
+    pub fn has_integer_fields(&self) -> bool {
+        matches!(self.cache, Cache::Ints { .. })
+    }
+
+    /// The backend that executes sweeps.
+    pub fn simd(&self) -> Simd {
+        self.simd
+    }
+
+    /// Recomputes fields and energy from the spins, after asserting that the kept ones agree.
+    ///
+    /// Call it at the start of every step: f32 caches are then a function of the step's first state.
+    ///
+    /// # Panics
+    /// If the kept energy differs by 1e-4 (1 + |E|) or more (integers: at all), which is a bug.
+    pub fn refresh(&mut self) {
+        let kept = self.cache.clone();
+        self.rebuild();
+        match (&kept, &self.cache) {
+            (Cache::Ints { fields, energy, .. }, Cache::Ints { fields: full, energy: full_energy, .. }) => {
+                assert_eq!(energy, full_energy, "kept and recomputed energy, in units");
+                assert!(fields == full, "kept and recomputed fields differ");
+            }
+            (Cache::Floats { energy, .. }, Cache::Floats { energy: full, .. }) => {
+                let limit = 1e-4 * (1.0 + full.abs());
+                assert!((energy - full).abs() < limit, "kept energy {energy}, recomputed {full}: more than {limit} apart");
+            }
+            _ => {}
+        }
+    }
+
+    /// The local field h + sum of J s that is kept for the free spin at `slot`.
+    pub fn field(&self, slot: usize) -> f64 {
+        let position = self.rows.position(slot);
+        match &self.cache {
+            Cache::Ints { unit, fields, .. } => unit * f64::from(fields[position]),
+            Cache::Floats { fields, .. } => f64::from(fields[position]),
+        }
+    }
+
+    /// Recomputes fields and energy from the spins.
+    fn rebuild(&mut self) {
+        self.sweeps_since_refresh = 0;
+        let (plan, rows) = (&self.plan, &self.rows);
+        let sign = |slot: usize| f64::from(spin(&self.up, rows.position(slot)));
+        // The field in f64, in row order: exact for integers, rounded once for floats.
+        let field = |slot: usize| {
+            let (neighbours, weights) = plan.row(slot);
+            f64::from(plan.fields[slot]) + neighbours.iter().zip(weights).map(|(&j, &w)| f64::from(w) * sign(j as usize)).sum::<f64>()
+        };
+        match &mut self.cache {
+            Cache::Ints { unit, fields, energy, .. } => {
+                let mut twice = 0_i64;
+                for slot in 0..plan.n_spins() {
+                    let in_units = (field(slot) / *unit) as i64;
+                    let own = (f64::from(plan.fields[slot]) / *unit) as i64;
+                    twice += (in_units + own) * i64::from(spin(&self.up, rows.position(slot)));
+                    if slot < plan.n_free() {
+                        fields[rows.position(slot)] = in_units as i32;
+                    }
+                }
+                *energy = -twice / 2;
+            }
+            Cache::Floats { fields, energy } => {
+                let mut twice = 0.0;
+                for slot in 0..plan.n_spins() {
+                    let f = field(slot);
+                    twice += (f + f64::from(plan.fields[slot])) * sign(slot);
+                    if slot < plan.n_free() {
+                        fields[rows.position(slot)] = f as f32;
+                    }
+                }
+                *energy = plan.offset - 0.5 * twice;
+            }
+        }
+    }
+
+    /// Visits positions one after another, each with 32 bits of `next`.
+    fn visit_each(&mut self, rule: Rule, positions: impl Iterator<Item = (u32, u32)>) -> Swept {
+        let mut swept = Swept::default();
+        let (rows, up) = (&self.rows, &mut self.up);
+        match &mut self.cache {
+            Cache::Ints { fields, table, .. } => {
+                for (position, bits) in positions {
+                    let level = fields[position as usize] * i32::from(spin(up, position as usize));
+                    if decide_int(table, level, bits) {
+                        flip_position(rows, fields, up, position);
+                        swept.flips += 1;
+                        swept.aligned.units += i64::from(level);
+                    }
+                }
+            }
+            Cache::Floats { fields, .. } => {
+                let rule = float_rule(rule, self.beta);
+                for (position, bits) in positions {
+                    let aligned = fields[position as usize] * f32::from(spin(up, position as usize));
+                    if decide_float(rule, aligned, bits) {
+                        flip_position(rows, fields, up, position);
+                        swept.flips += 1;
+                        swept.aligned.energy += f64::from(aligned);
+                    }
+                }
+            }
+        }
+        swept
+    }
+
+    fn sweep_colours(&mut self, rule: Rule, key: StreamKey) -> Swept {
+        match &mut self.cache {
+            Cache::Ints { fields, table, .. } => sweep_ints(self.simd, &self.rows, table, fields, &mut self.up, key),
+            Cache::Floats { fields, .. } => sweep_floats(self.simd, &self.rows, float_rule(rule, self.beta), fields, &mut self.up, key),
+        }
+    }
+
+    fn sweep_in_neuron_order(&mut self, rule: Rule, key: StreamKey) -> Swept {
+        let mut order = std::mem::take(&mut self.in_neuron_order);
+        if order.is_empty() {
+            let n_free = self.plan.n_free();
+            order = self.plan.slot.iter().filter(|&&s| (s as usize) < n_free).map(|&s| self.rows.position(s as usize) as u32).collect();
+        }
+        let swept = self.visit_each(rule, with_bits(&order, key));
+        self.in_neuron_order = order;
+        swept
+    }
+
+    fn sweep_at_random(&mut self, rule: Rule, key: StreamKey) -> Swept {
+        let n_free = self.plan.n_free();
+        let positions: Vec<u32> = (0..n_free).map(|slot| self.rows.position(slot) as u32).collect();
+        let visits = (0..n_free.div_ceil(BLOCK)).flat_map(|block| {
+            let mut stream = key.block(block as u32).stream();
+            let positions = &positions;
+            (block * BLOCK..n_free.min((block + 1) * BLOCK)).map(move |_| {
+                let position = positions[stream.below(n_free as u64) as usize];
+                (position, (stream.bits() >> 32) as u32)
+            })
+        });
+        self.visit_each(rule, visits)
+    }
+
+    /// Makes the thresholds of integer levels for `rule` at the present beta.
+    fn prepare_table(&mut self, rule: Rule) {
+        if let Cache::Ints { unit, table, table_is_for, .. } = &mut self.cache
+            && *table_is_for != Some((rule, self.beta))
+        {
+            match rule {
+                Rule::Metropolis => table.set_metropolis(self.beta * *unit, self.rows.max_units()),
+                Rule::HeatBath => table.set_heat_bath(self.beta * *unit, self.rows.max_units()),
+            }
+            *table_is_for = Some((rule, self.beta));
+        }
+    }
+}
+
+impl SpinSampler for ReplicaSampler {
+    fn plan(&self) -> &Arc<SpinPlan> {
+        &self.plan
+    }
+
+    fn n_replicas(&self) -> usize {
+        1
+    }
+
+    fn set_betas(&mut self, betas: &[f64]) {
+        assert!(betas.len() == 1 && betas[0] >= 0.0, "inverse temperatures {betas:?} for one replica");
+        self.beta = betas[0];
+    }
+
+    fn sweep(&mut self, rule: Rule, scan: Scan, key: SweepKey) {
+        if self.sweeps_since_refresh == SWEEPS_PER_REFRESH && !self.has_integer_fields() {
+            self.refresh();
+        }
+        self.sweeps_since_refresh += 1;
+        self.prepare_table(rule);
+        let key = key.stream_key();
+        let swept = match scan {
+            Scan::Colours => self.sweep_colours(rule, key),
+            Scan::Sequential => self.sweep_in_neuron_order(rule, key),
+            Scan::Random => self.sweep_at_random(rule, key),
+        };
+        match &mut self.cache {
+            Cache::Ints { energy, .. } => *energy += 2 * swept.aligned.units,
+            Cache::Floats { energy, .. } => *energy += 2.0 * swept.aligned.energy,
+        }
+        self.counts.attempts += self.plan.n_free() as u64;
+        self.counts.flips += swept.flips;
+    }
+
+    fn energies(&mut self, out: &mut [f64]) {
+        assert_eq!(out.len(), 1, "one energy a replica");
+        out[0] = match &self.cache {
+            Cache::Ints { unit, energy, .. } => self.plan.offset + unit * *energy as f64,
+            Cache::Floats { energy, .. } => *energy,
+        };
+    }
+
+    fn is_up(&self, slot: usize, replica: usize) -> bool {
+        assert_eq!(replica, 0, "one replica");
+        spin(&self.up, self.rows.position(slot)) > 0
+    }
+
+    fn flip(&mut self, slot: usize, replica: usize) {
+        assert_eq!(replica, 0, "one replica");
+        let position = self.rows.position(slot);
+        if slot >= self.plan.n_free() {
+            // No field is kept for clamped spins.
+            self.up[position / GROUP] ^= 1 << (position % GROUP);
+            self.rebuild();
+            return;
+        }
+        let s = spin(&self.up, position);
+        match &mut self.cache {
+            Cache::Ints { fields, energy, .. } => {
+                *energy += 2 * i64::from(fields[position]) * i64::from(s);
+                flip_position(&self.rows, fields, &mut self.up, position as u32);
+            }
+            Cache::Floats { fields, energy } => {
+                *energy += 2.0 * f64::from(fields[position]) * f64::from(s);
+                flip_position(&self.rows, fields, &mut self.up, position as u32);
+            }
+        }
+    }
+
+    fn write_spins(&mut self, replica: usize, spins: &[i8]) {
+        assert_eq!(replica, 0, "one replica");
+        assert_eq!(spins.len(), self.plan.n_spins(), "one spin a slot");
+        self.up.fill(0);
+        for (slot, &s) in spins.iter().enumerate() {
+            let position = self.rows.position(slot);
+            self.up[position / GROUP] |= u16::from(s > 0) << (position % GROUP);
+        }
+        self.rebuild();
+    }
+
+    fn select_replicas(&mut self, from: &[u32]) {
+        assert_eq!(from, [0], "one replica");
+    }
+
+    fn has_independent_replicas(&self) -> bool {
+        true
+    }
+
+    fn counts(&self) -> SweepCounts {
+        self.counts
+    }
+}
+
+/// The spin at `position`, +1 or -1.
+#[inline]
+fn spin(up: &[u16], position: usize) -> i8 {
+    if up[position / GROUP] >> (position % GROUP) & 1 == 1 { 1 } else { -1 }
+}
+
+#[inline]
+fn flip_position<C: Field>(rows: &ReplicaRows, fields: &mut [C], up: &mut [u16], position: u32) {
+    let was_up = u32::from(spin(up, position as usize) > 0);
+    apply_flips(rows, fields, &[position << 1 | was_up]);
+    up[position as usize / GROUP] ^= 1 << (position as usize % GROUP);
+}
+
+/// The rule in f32; zero temperature becomes the largest finite beta, so that free spins stay free.
+fn float_rule(rule: Rule, beta: f64) -> FloatRule {
+    let two_beta = (2.0 * beta).min(f64::from(f32::MAX)) as f32;
+    match rule {
+        Rule::Metropolis => FloatRule::Metropolis(two_beta),
+        Rule::HeatBath => FloatRule::HeatBath(two_beta),
+    }
+}
+
+/// Positions with 32 random bits each, one stream per 1,024 visits.
+fn with_bits(order: &[u32], key: StreamKey) -> impl Iterator<Item = (u32, u32)> {
+    order.chunks(BLOCK).enumerate().flat_map(move |(block, visits)| {
+        let mut random = Xoshiro8::from_key(key.block(block as u32));
+        visits.chunks(16).flat_map(move |group| {
+            let words = random.next_words();
+            group.iter().enumerate().map(move |(k, &position)| (position, (words[k / 2] >> (32 * (k % 2))) as u32))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::exact::{ExactStates, noise_floor, total_variation};
+    use crate::engine::spins::accept;
+    use crate::plan::{Coupling, IsingModel};
+    use crate::random::SystemTag;
+    use crate::topology::compile::compile_spins;
+    use crate::units::Seed;
+
+    fn key(sweep: u32) -> SweepKey {
+        SweepKey { seed: Seed(11), system: SystemTag::named("replica test"), step: 1, sweep }
+    }
+
+    /// Five spins: a triangle with a tail, one nearly free spin, one clamped one.
+    fn small_model(integer: bool) -> (IsingModel, Vec<bool>) {
+        let mut model = IsingModel::with_spins(6);
+        let strengths = if integer { [1.0, -2.0, 1.0, 3.0, 1.0] } else { [0.83, -1.7, 0.9, 2.1, 0.6] };
+        for ((a, b), j) in [(0, 1), (1, 2), (0, 2), (2, 3), (3, 5)].into_iter().zip(strengths) {
+            model.couplings.push(Coupling::new(a, b, j));
+        }
+        model.fields = if integer { vec![1.0, 0.0, -1.0, 0.0, 1.0, 0.0] } else { vec![0.4, 0.0, -0.3, 0.05, 0.01, 0.0] };
+        model.normalise();
+        (model, vec![false, false, false, false, false, true])
+    }
+
+    /// Many copies of `model` side by side: one sweep gives as many samples.
+    fn copies(model: &IsingModel, clamped: &[bool], n_copies: usize) -> (IsingModel, Vec<bool>) {
+        let n = model.n_spins();
+        let mut many = IsingModel::with_spins(n * n_copies);
+        for copy in 0..n_copies as u32 {
+            let base = copy * n as u32;
+            many.couplings.extend(model.couplings.iter().map(|c| Coupling::new(c.i + base, c.j + base, c.strength)));
+        }
+        many.fields = model.fields.repeat(n_copies);
+        many.normalise();
+        (many, clamped.repeat(n_copies))
+    }
+
+    /// How a planted mutant differs from the engine.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Fault {
+        None,
+        Hot,
+        Clamped,
+        SixBits,
+        StaleFields,
+        Synchronous,
+    }
+
+    /// Total variation from the exact distribution, in units of its noise floor.
+    fn distance(integer: bool, rule: Rule, scan: Scan, fault: Fault) -> f64 {
+        let (model, clamped) = small_model(integer);
+        let beta = 0.6;
+        let p = ExactStates::enumerate(&model, &clamped, &[1; 6]).at(beta).probabilities;
+        // Fewer copies put all spins of one into the same block, where the synchronous mutant moves them at once.
+        let n_copies = if fault == Fault::Synchronous { 200 } else { 2000 };
+        let (many, all_clamped) = copies(&model, &clamped, n_copies);
+        let mut plan = compile_spins(&many, &all_clamped);
+        if fault == Fault::Synchronous {
+            plan.classes = vec![0, plan.n_free() as u32];
+        }
+        let mut sampler = ReplicaSampler::new(Arc::new(plan), Simd::best());
+        assert_eq!(sampler.has_integer_fields(), integer);
+        sampler.write_spins(0, &vec![1; many.n_spins()]);
+        sampler.set_betas(&[if fault == Fault::Hot { 0.98 * beta } else { beta }]);
+        if let Cache::Ints { table, table_is_for, .. } = &mut sampler.cache {
+            let max = sampler.rows.max_units();
+            let cost = |level: i32| 2.0 * f64::from(level);
+            let probability = |level: i32| match rule {
+                Rule::Metropolis => accept::metropolis(cost(level), beta),
+                Rule::HeatBath => accept::heat_bath(-f64::from(level), beta),
+            };
+            let planted = |change: &dyn Fn(f64) -> f64| -> Vec<f64> { (-max..=max).map(|level| change(probability(level))).collect() };
+            match fault {
+                Fault::Clamped => table.set_probabilities(-max, &planted(&|p| p.clamp(0.02, 0.98)), max),
+                Fault::SixBits => table.set_probabilities(-max, &planted(&|p| (p * 64.0).ceil() / 64.0), max),
+                _ => {}
+            }
+            if matches!(fault, Fault::Clamped | Fault::SixBits) {
+                *table_is_for = Some((rule, beta));
+            }
+        }
+        let mut counts = vec![0_u64; p.len()];
+        // Two per cent of temperature hide under the noise of fewer.
+        let samples = match fault {
+            Fault::Hot => 800,
+            Fault::Synchronous => 300,
+            _ => 60,
+        };
+        for sweep in 0..20 + 3 * samples {
+            let stale = if fault == Fault::StaleFields { Some(sampler.cache.clone()) } else { None };
+            sampler.sweep(rule, scan, key(sweep));
+            if let Some(stale) = stale
+                && sweep % 2 == 0
+            {
+                sampler.cache = stale;
+            } else if fault == Fault::StaleFields {
+                sampler.rebuild();
+            }
+            if sweep >= 20 && sweep % 3 == 2 {
+                for copy in 0..n_copies {
+                    let state: usize = (0..5).map(|v| usize::from(sampler.is_up(sampler.plan.slot[copy * 6 + v] as usize, 0)) << v).sum();
+                    counts[state] += 1;
+                }
+            }
+        }
+        if matches!(fault, Fault::None | Fault::Hot) {
+            sampler.refresh();
+        }
+        let n: u64 = counts.iter().sum();
+        total_variation(&p, &counts) / noise_floor(&p, n as f64)
+    }
+
+    #[test]
+    fn every_rule_scan_and_kind_of_field_samples_boltzmann() {
+        for integer in [true, false] {
+            for rule in [Rule::Metropolis, Rule::HeatBath] {
+                for scan in [Scan::Colours, Scan::Sequential, Scan::Random] {
+                    let distance = distance(integer, rule, scan, Fault::None);
+                    assert!(distance < 3.0, "{rule:?} {scan:?}, integer fields {integer}: {distance} noise floors");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn planted_mutants_are_far_from_boltzmann() {
+        for (integer, rule, fault) in [
+            (true, Rule::Metropolis, Fault::Hot),
+            (false, Rule::HeatBath, Fault::Hot),
+            (true, Rule::Metropolis, Fault::Clamped),
+            (true, Rule::HeatBath, Fault::SixBits),
+            (true, Rule::HeatBath, Fault::StaleFields),
+            (true, Rule::HeatBath, Fault::Synchronous),
+            (false, Rule::HeatBath, Fault::Synchronous),
+        ] {
+            let distance = distance(integer, rule, Scan::Colours, fault);
+            assert!(distance > 3.0, "{fault:?} under {rule:?} looks right: {distance} noise floors");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The one-replica operations in AVX-512: sixteen positions in one register.
+#![expect(unsafe_code, reason = "vector instructions and their loads and stores")]
+
+use std::arch::x86_64::*;
+
+use crate::kernels::simd::Simd;
+use crate::math::{EXP_F32, LN_F32};
+use crate::random::{StreamKey, Xoshiro8};
+
+use super::lanes::{Lanes, Scalar};
+use super::rows::GROUP;
+use super::sweep::{Flips, Job, accept_part};
+use super::table::AcceptTable;
+
+/// Proof that the processor has AVX-512 F, BW, DQ and VL; made only inside functions that enable them.
+#[derive(Clone, Copy)]
+struct Avx512(());
+
+/// Decides a part with integer levels.
+///
+/// # Safety
+/// The processor must have AVX-512 F, BW, DQ and VL.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn levels<const REACH: u8>(table: &AcceptTable, job: Job<'_, i32>) -> usize {
+    let lanes = Avx512(());
+    accept_part(lanes, super::sweep::Levels::<Avx512, REACH>::new(lanes, table), job)
+}
+
+/// Decides a part with float fields.
+///
+/// # Safety
+/// The processor must have AVX-512 F, BW, DQ and VL.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn costs<const HEAT_BATH: bool>(two_beta: f32, job: Job<'_, f32>) -> usize {
+    accept_part(Avx512(()), super::sweep::Costs::<HEAT_BATH> { two_beta }, job)
+}
+
+/// Counts the uniform numbers that accept a level.
+///
+/// # Safety
+/// As for [`levels`].
+#[cfg(test)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn count_levels<const REACH: u8>(table: &AcceptTable, field: i32, up: u16) -> u32 {
+    let lanes = Avx512(());
+    super::sweep::count_accepts(lanes, super::sweep::Levels::<Avx512, REACH>::new(lanes, table), &[field; GROUP], up)
+}
+
+/// Counts the uniform numbers that accept a float field.
+///
+/// # Safety
+/// As for [`costs`].
+#[cfg(test)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn count_costs<const HEAT_BATH: bool>(two_beta: f32, field: f32, up: u16) -> u32 {
+    super::sweep::count_accepts(Avx512(()), super::sweep::Costs::<HEAT_BATH> { two_beta }, &[field; GROUP], up)
+}
+
+/// u in (0, 1) of 32 random bits, as `uniform_f32_from`.
+#[inline(always)]
+unsafe fn uniform(bits: __m512i) -> __m512 {
+    // SAFETY: the caller holds an Avx512 token.
+    unsafe {
+        let k = _mm512_cvtepi32_ps(_mm512_srli_epi32::<8>(bits));
+        _mm512_mul_ps(_mm512_add_ps(k, _mm512_set1_ps(0.5)), _mm512_set1_ps(1.0 / 16_777_216.0))
+    }
+}
+
+/// The operations of `math::ln_f32`, one by one.
+#[inline(always)]
+unsafe fn ln(x: __m512) -> __m512 {
+    // SAFETY: the caller holds an Avx512 token.
+    unsafe {
+        let base = _mm512_set1_epi32(0x3f35_04f3);
+        let shifted = _mm512_sub_epi32(_mm512_castps_si512(x), base);
+        let exponent = _mm512_cvtepi32_ps(_mm512_srai_epi32::<23>(shifted));
+        let m = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_and_si512(shifted, _mm512_set1_epi32(0x007f_ffff)), base));
+        let t = _mm512_sub_ps(m, _mm512_set1_ps(1.0));
+        let z = _mm512_mul_ps(t, t);
+        let mut p = _mm512_set1_ps(7.037_683_6e-2);
+        for c in LN_F32 {
+            p = _mm512_add_ps(_mm512_mul_ps(p, t), _mm512_set1_ps(c));
+        }
+        let y = _mm512_mul_ps(_mm512_mul_ps(p, t), z);
+        let y = _mm512_add_ps(y, _mm512_mul_ps(exponent, _mm512_set1_ps(-2.121_944_4e-4)));
+        let y = _mm512_sub_ps(y, _mm512_mul_ps(_mm512_set1_ps(0.5), z));
+        _mm512_add_ps(_mm512_add_ps(t, y), _mm512_mul_ps(exponent, _mm512_set1_ps(0.693_359_4)))
+    }
+}
+
+/// The operations of `math::exp_f32`, one by one.
+#[inline(always)]
+unsafe fn exp(x: __m512) -> __m512 {
+    // SAFETY: the caller holds an Avx512 token.
+    unsafe {
+        let x = _mm512_min_ps(_mm512_max_ps(x, _mm512_set1_ps(-87.0)), _mm512_set1_ps(88.0));
+        let magic = _mm512_set1_ps(12_582_912.0);
+        let k = _mm512_sub_ps(_mm512_add_ps(_mm512_mul_ps(x, _mm512_set1_ps(std::f32::consts::LOG2_E)), magic), magic);
+        let r = _mm512_sub_ps(x, _mm512_mul_ps(k, _mm512_set1_ps(0.693_359_4)));
+        let r = _mm512_sub_ps(r, _mm512_mul_ps(k, _mm512_set1_ps(-2.121_944_4e-4)));
+        let mut p = _mm512_set1_ps(1.987_569_2e-4);
+        for c in EXP_F32 {
+            p = _mm512_add_ps(_mm512_mul_ps(p, r), _mm512_set1_ps(c));
+        }
+        let y = _mm512_add_ps(_mm512_add_ps(_mm512_mul_ps(p, _mm512_mul_ps(r, r)), r), _mm512_set1_ps(1.0));
+        let scale = _mm512_slli_epi32::<23>(_mm512_add_epi32(_mm512_cvttps_epi32(k), _mm512_set1_epi32(127)));
+        _mm512_mul_ps(y, _mm512_castsi512_ps(scale))
+    }
+}
+
+impl Lanes for Avx512 {
+    const SIMD: Simd = Simd::Avx512;
+    type Ints = __m512i;
+    type Floats = __m512;
+    type Doubles = [__m512d; 2];
+    type Random = [__m512i; 4];
+    type Table = [__m512i; 2];
+
+    #[inline(always)]
+    fn random_from(self, key: StreamKey) -> Self::Random {
+        self.random_load(&Xoshiro8::from_key(key))
+    }
+
+    #[inline(always)]
+    fn random_load(self, from: &Xoshiro8) -> Self::Random {
+        let [a, b, c, d] = &from.s;
+        // SAFETY: the token proves AVX-512; each row of the state is 64 bytes.
+        unsafe {
+            [
+                _mm512_loadu_si512(a.as_ptr().cast()),
+                _mm512_loadu_si512(b.as_ptr().cast()),
+                _mm512_loadu_si512(c.as_ptr().cast()),
+                _mm512_loadu_si512(d.as_ptr().cast()),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn random_store(self, random: Self::Random, to: &mut Xoshiro8) {
+        for (word, row) in random.iter().zip(&mut to.s) {
+            // SAFETY: the token proves AVX-512; each row of the state is 64 bytes.
+            unsafe { _mm512_storeu_si512(row.as_mut_ptr().cast(), *word) }
+        }
+    }
+
+    #[inline(always)]
+    fn random_next(self, random: &mut Self::Random) -> __m512i {
+        let [s0, s1, s2, s3] = random;
+        // SAFETY: the token proves AVX-512.
+        unsafe {
+            let out = _mm512_add_epi64(_mm512_rol_epi64::<23>(_mm512_add_epi64(*s0, *s3)), *s0);
+            let t = _mm512_slli_epi64::<17>(*s1);
+            *s2 = _mm512_xor_si512(*s2, *s0);
+            *s3 = _mm512_xor_si512(*s3, *s1);
+            *s1 = _mm512_xor_si512(*s1, *s2);
+            *s0 = _mm512_xor_si512(*s0, *s3);
+            *s2 = _mm512_xor_si512(*s2, t);
+            *s3 = _mm512_rol_epi64::<45>(*s3);
+            out
+        }
+    }
+
+    #[inline(always)]
+    fn ints_zero(self) -> __m512i {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_setzero_si512() }
+    }
+
+    #[inline(always)]
+    fn ints_load(self, from: &[i32; GROUP]) -> __m512i {
+        // SAFETY: the token proves AVX-512; the reference covers 64 bytes.
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn ints_negate_unless(self, x: __m512i, mask: u16) -> __m512i {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_mask_sub_epi32(x, !mask, _mm512_setzero_si512(), x) }
+    }
+
+    #[inline(always)]
+    fn ints_add_where(self, sum: __m512i, x: __m512i, mask: u16) -> __m512i {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_mask_add_epi32(sum, mask, sum, x) }
+    }
+
+    #[inline(always)]
+    fn ints_total(self, x: __m512i) -> i64 {
+        // SAFETY: the token proves AVX-512.
+        i64::from(unsafe { _mm512_reduce_add_epi32(x) })
+    }
+
+    #[inline(always)]
+    fn table(self, table: &AcceptTable) -> Self::Table {
+        let (low, high) = table.wrapped.0.split_at(GROUP);
+        // SAFETY: the token proves AVX-512; each half is 64 bytes.
+        unsafe { [_mm512_loadu_si512(low.as_ptr().cast()), _mm512_loadu_si512(high.as_ptr().cast())] }
+    }
+
+    #[inline(always)]
+    fn ints_accept<const REACH: u8>(self, (packed, table): (Self::Table, &AcceptTable), level: __m512i, bits: __m512i) -> u16 {
+        // SAFETY: the token proves AVX-512; the gather reads entries 0..=hi - lo, all of the table.
+        unsafe {
+            let (lo, hi) = (_mm512_set1_epi32(table.lo), _mm512_set1_epi32(table.hi));
+            let clamped = _mm512_min_epi32(_mm512_max_epi32(level, lo), hi);
+            let thresholds = match REACH {
+                0 => _mm512_permutexvar_epi32(level, packed[0]),
+                1 => _mm512_permutex2var_epi32(packed[0], level, packed[1]),
+                2 => _mm512_permutex2var_epi32(packed[0], clamped, packed[1]),
+                _ => _mm512_i32gather_epi32::<4>(_mm512_sub_epi32(clamped, lo), table.thresholds.as_ptr()),
+            };
+            _mm512_cmple_epi32_mask(_mm512_or_si512(bits, _mm512_set1_epi32(1)), thresholds)
+        }
+    }
+
+    #[inline(always)]
+    fn doubles_zero(self) -> Self::Doubles {
+        // SAFETY: the token proves AVX-512.
+        unsafe { [_mm512_setzero_pd(); 2] }
+    }
+
+    #[inline(always)]
+    fn doubles_total(self, x: Self::Doubles) -> f64 {
+        let mut lanes = [0.0; GROUP];
+        // SAFETY: the token proves AVX-512; the array holds two registers.
+        unsafe {
+            _mm512_storeu_pd(lanes.as_mut_ptr(), x[0]);
+            _mm512_storeu_pd(lanes.as_mut_ptr().add(8), x[1]);
+        }
+        Scalar.doubles_total(lanes)
+    }
+
+    #[inline(always)]
+    fn floats_load(self, from: &[f32; GROUP]) -> __m512 {
+        // SAFETY: the token proves AVX-512; the reference covers 64 bytes.
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn floats_negate_unless(self, x: __m512, mask: u16) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_mask_xor_ps(x, !mask, x, _mm512_set1_ps(-0.0)) }
+    }
+
+    #[inline(always)]
+    fn doubles_add_where(self, sum: Self::Doubles, x: __m512, mask: u16) -> Self::Doubles {
+        // SAFETY: the token proves AVX-512.
+        unsafe {
+            let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+            let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
+            [_mm512_mask_add_pd(sum[0], mask as u8, sum[0], low), _mm512_mask_add_pd(sum[1], (mask >> 8) as u8, sum[1], high)]
+        }
+    }
+
+    #[inline(always)]
+    fn floats_metropolis(self, two_beta: f32, x: __m512, bits: __m512i) -> u16 {
+        // SAFETY: the token proves AVX-512.
+        unsafe {
+            let threshold = _mm512_xor_ps(ln(uniform(bits)), _mm512_set1_ps(-0.0));
+            _mm512_cmp_ps_mask::<_CMP_LE_OQ>(_mm512_mul_ps(_mm512_set1_ps(two_beta), x), threshold)
+        }
+    }
+
+    #[inline(always)]
+    fn floats_heat_bath(self, two_beta: f32, x: __m512, bits: __m512i) -> u16 {
+        // SAFETY: the token proves AVX-512.
+        unsafe {
+            let one = _mm512_set1_ps(1.0);
+            let odds = _mm512_add_ps(one, exp(_mm512_mul_ps(_mm512_set1_ps(two_beta), x)));
+            _mm512_cmp_ps_mask::<_CMP_LE_OQ>(_mm512_mul_ps(uniform(bits), odds), one)
+        }
+    }
+
+    #[inline(always)]
+    fn list(self, flips: &mut Flips, len: usize, first: u32, mask: u16, up: u16) -> usize {
+        let to = flips[len..].first_chunk_mut::<GROUP>().expect("a list has room for one group more");
+        // SAFETY: the token proves AVX-512; `to` is 64 bytes.
+        unsafe {
+            let twice = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let entries = _mm512_add_epi32(twice, _mm512_set1_epi32((first << 1) as i32));
+            let entries = _mm512_mask_add_epi32(entries, up, entries, _mm512_set1_epi32(1));
+            _mm512_storeu_si512(to.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(mask, entries));
+        }
+        len + mask.count_ones() as usize
+    }
+}

@@ -1,0 +1,118 @@
+//! Sweeps in colour order on a chosen backend.
+#![expect(unsafe_code, reason = "calls of functions that need vector instructions")]
+
+use crate::kernels::simd::Simd;
+use crate::random::{StreamKey, Xoshiro8};
+
+use super::lanes::Scalar;
+use super::rows::{GROUP, GROUPS_PER_BLOCK, ReplicaRows};
+use super::scatter::{Field, apply_flips};
+use super::sweep::{Aligned, Costs, Flips, Job, Levels, accept_part};
+use super::table::{AcceptTable, Reach};
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Swept {
+    /// Spins that flipped.
+    pub flips: u64,
+    /// Sum of s f over the flips, before each: the energy rose by twice that.
+    pub aligned: Aligned,
+    /// The backend that decided; `None` if there was nothing to decide, or one spin at a time did.
+    pub by: Option<Simd>,
+}
+
+/// The acceptance rule of float fields.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FloatRule {
+    /// Metropolis at twice this inverse temperature (finite).
+    Metropolis(f32),
+    /// Heat bath at twice this inverse temperature (finite).
+    HeatBath(f32),
+}
+
+/// Visits all free spins in colour order, with integer fields (in units) and spins `up` (a bit a position).
+///
+/// Every backend gives the same result. `key` names the sweep; block b draws from `key.block(b)`.
+///
+/// # Panics
+/// If `fields` is not one a position, `up` not one a group, or the processor lacks the backend.
+pub fn sweep_ints(simd: Simd, rows: &ReplicaRows, table: &AcceptTable, fields: &mut [i32], up: &mut [u16], key: StreamKey) -> Swept {
+    assert!(simd.is_available(), "no {} on this processor", simd.name());
+    sweep(rows, fields, up, key, |job| match (simd, table.reach) {
+        // SAFETY: the processor has the backend, as asserted.
+        #[cfg(target_arch = "x86_64")]
+        (Simd::Avx512, reach) => unsafe {
+            match reach {
+                Reach::Wrap16 => super::avx512::levels::<0>(table, job),
+                Reach::Wrap32 => super::avx512::levels::<1>(table, job),
+                Reach::Clamp32 => super::avx512::levels::<2>(table, job),
+                Reach::Long => super::avx512::levels::<3>(table, job),
+            }
+        },
+        // SAFETY: the processor has the backend, as asserted.
+        #[cfg(target_arch = "x86_64")]
+        (Simd::Avx2, Reach::Wrap16) => unsafe { super::avx2::levels::<0>(table, job) },
+        // SAFETY: the processor has the backend, as asserted.
+        #[cfg(target_arch = "x86_64")]
+        (Simd::Avx2, _) => unsafe { super::avx2::levels::<3>(table, job) },
+        _ => accept_part(Scalar, Levels::<Scalar, 3>::new(Scalar, table), job),
+    })
+}
+
+/// Visits all free spins in colour order, with f32 fields and spins `up` (a bit a position).
+///
+/// Every backend gives the same result. `key` names the sweep; block b draws from `key.block(b)`.
+///
+/// # Panics
+/// If `fields` is not one a position, `up` not one a group, or the processor lacks the backend.
+pub fn sweep_floats(simd: Simd, rows: &ReplicaRows, rule: FloatRule, fields: &mut [f32], up: &mut [u16], key: StreamKey) -> Swept {
+    assert!(simd.is_available(), "no {} on this processor", simd.name());
+    sweep(rows, fields, up, key, |job| match (simd, rule) {
+        // SAFETY: the processor has the backend, as asserted.
+        #[cfg(target_arch = "x86_64")]
+        (Simd::Avx512, FloatRule::Metropolis(two_beta)) => unsafe { super::avx512::costs::<false>(two_beta, job) },
+        // SAFETY: the processor has the backend, as asserted.
+        #[cfg(target_arch = "x86_64")]
+        (Simd::Avx512, FloatRule::HeatBath(two_beta)) => unsafe { super::avx512::costs::<true>(two_beta, job) },
+        // SAFETY: the processor has the backend, as asserted.
+        #[cfg(target_arch = "x86_64")]
+        (Simd::Avx2, FloatRule::Metropolis(two_beta)) => unsafe { super::avx2::costs::<false>(two_beta, job) },
+        // SAFETY: the processor has the backend, as asserted.
+        #[cfg(target_arch = "x86_64")]
+        (Simd::Avx2, FloatRule::HeatBath(two_beta)) => unsafe { super::avx2::costs::<true>(two_beta, job) },
+        (_, FloatRule::Metropolis(two_beta)) => accept_part(Scalar, Costs::<false> { two_beta }, job),
+        (_, FloatRule::HeatBath(two_beta)) => accept_part(Scalar, Costs::<true> { two_beta }, job),
+    })
+}
+
+/// Class after class, part after part: decide, then push the flips.
+#[inline(always)]
+fn sweep<C: Field>(rows: &ReplicaRows, fields: &mut [C], up: &mut [u16], key: StreamKey, decide: impl Fn(Job<'_, C>) -> usize) -> Swept {
+    assert_eq!(fields.len(), rows.n_positions(), "one field a position");
+    assert_eq!(up.len() * GROUP, rows.n_positions(), "one mask a group");
+    let mut flips: Flips = [0; GROUPS_PER_BLOCK * GROUP + GROUP];
+    let mut random = Xoshiro8 { s: [[0; 8]; 4] };
+    let mut swept = Swept::default();
+    for class in &rows.classes {
+        let (mut first, end) = (class.groups.0 as usize, class.groups.1 as usize);
+        while first < end {
+            let block = first / GROUPS_PER_BLOCK;
+            let stop = end.min((block + 1) * GROUPS_PER_BLOCK);
+            let n_flips = decide(Job {
+                first: first as u32,
+                fields: fields[first * GROUP..stop * GROUP].as_chunks().0,
+                up: &mut up[first..stop],
+                tail: if stop == end { class.tail } else { u16::MAX },
+                key: key.block(block as u32),
+                random: &mut random,
+                flips: &mut flips,
+                sum: &mut swept.aligned,
+                by: &mut swept.by,
+            });
+            apply_flips(rows, fields, &flips[..n_flips]);
+            swept.flips += n_flips as u64;
+            first = stop;
+        }
+    }
+    swept
+}

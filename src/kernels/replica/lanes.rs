@@ -1,0 +1,196 @@
+//! The vector operations that the one-replica kernels are written in, and their scalar meaning.
+
+use crate::kernels::simd::Simd;
+use crate::math;
+use crate::random::{StreamKey, Xoshiro8, uniform_f32_from};
+
+use super::rows::GROUP;
+use super::sweep::Flips;
+use super::table::{AcceptTable, uniform_odd};
+
+/// Sixteen positions at once; the value is a token that the machine can run the operations.
+///
+/// Masks hold position k of a group in bit k.
+pub(super) trait Lanes: Copy {
+    /// The backend that this is.
+    const SIMD: Simd;
+    /// Sixteen i32.
+    type Ints: Copy;
+    /// Sixteen f32.
+    type Floats: Copy;
+    /// Sixteen f64.
+    type Doubles: Copy;
+    /// A [`Xoshiro8`].
+    type Random: Copy;
+    /// The thresholds of an [`AcceptTable`], as the lookup holds them.
+    type Table: Copy;
+
+    /// The eight streams of `key`, as [`Xoshiro8::from_key`] makes them.
+    fn random_from(self, key: StreamKey) -> Self::Random;
+    fn random_load(self, from: &Xoshiro8) -> Self::Random;
+    fn random_store(self, random: Self::Random, to: &mut Xoshiro8);
+    /// The next 512 bits; word w of the eight is ints 2w (low half) and 2w + 1.
+    fn random_next(self, random: &mut Self::Random) -> Self::Ints;
+
+    fn ints_zero(self) -> Self::Ints;
+    fn ints_load(self, from: &[i32; GROUP]) -> Self::Ints;
+    /// x where the mask is set, -x elsewhere.
+    fn ints_negate_unless(self, x: Self::Ints, mask: u16) -> Self::Ints;
+    /// sum + x where the mask is set, sum elsewhere.
+    fn ints_add_where(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints;
+    fn ints_total(self, x: Self::Ints) -> i64;
+
+    fn table(self, table: &AcceptTable) -> Self::Table;
+    /// Which levels accept: the odd uniform of `bits` is at most the level's threshold. `REACH` is the table's kind of lookup: 0 to 3 in the order of `Reach`.
+    fn ints_accept<const REACH: u8>(self, table: (Self::Table, &AcceptTable), level: Self::Ints, bits: Self::Ints) -> u16;
+
+    fn doubles_zero(self) -> Self::Doubles;
+    fn doubles_total(self, x: Self::Doubles) -> f64;
+    fn floats_load(self, from: &[f32; GROUP]) -> Self::Floats;
+    fn floats_negate_unless(self, x: Self::Floats, mask: u16) -> Self::Floats;
+    /// sum + x where the mask is set, in f64.
+    fn doubles_add_where(self, sum: Self::Doubles, x: Self::Floats, mask: u16) -> Self::Doubles;
+    /// Which accept under Metropolis: `two_beta * x <= -ln u`.
+    fn floats_metropolis(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16;
+    /// Which accept under the heat bath: `u * (1 + exp(two_beta * x)) <= 1`.
+    fn floats_heat_bath(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16;
+
+    /// Appends `position << 1 | up` of the set bits, ascending, for positions `first..first + 16`.
+    ///
+    /// May write up to 16 entries past the new length.
+    fn list(self, flips: &mut Flips, len: usize, first: u32, mask: u16, up: u16) -> usize;
+}
+
+/// The law.
+#[derive(Clone, Copy)]
+pub(super) struct Scalar;
+
+/// True if the spin of cost `x` (s times f) accepts under Metropolis with 32 random bits.
+#[inline]
+pub(super) fn metropolis_f32(two_beta: f32, x: f32, bits: u32) -> bool {
+    two_beta * x <= -math::ln_f32(uniform_f32_from(bits))
+}
+
+/// True if the spin of cost `x` (s times f) flips under the heat bath with 32 random bits.
+#[inline]
+pub(super) fn heat_bath_f32(two_beta: f32, x: f32, bits: u32) -> bool {
+    uniform_f32_from(bits) * (1.0 + math::exp_f32(two_beta * x)) <= 1.0
+}
+
+fn mask_of(accept: impl Fn(usize) -> bool) -> u16 {
+    (0..GROUP).fold(0, |mask, k| mask | u16::from(accept(k)) << k)
+}
+
+impl Lanes for Scalar {
+    const SIMD: Simd = Simd::Scalar;
+    type Ints = [i32; GROUP];
+    type Floats = [f32; GROUP];
+    type Doubles = [f64; GROUP];
+    type Random = [[u64; 8]; 4];
+    type Table = ();
+
+    #[inline(always)]
+    fn random_from(self, key: StreamKey) -> Self::Random {
+        Xoshiro8::from_key(key).s
+    }
+
+    #[inline(always)]
+    fn random_load(self, from: &Xoshiro8) -> Self::Random {
+        from.s
+    }
+
+    #[inline(always)]
+    fn random_store(self, random: Self::Random, to: &mut Xoshiro8) {
+        to.s = random;
+    }
+
+    #[inline(always)]
+    fn random_next(self, random: &mut Self::Random) -> Self::Ints {
+        let mut generator = Xoshiro8 { s: *random };
+        let words = generator.next_words();
+        *random = generator.s;
+        std::array::from_fn(|i| (words[i / 2] >> (32 * (i % 2))) as u32 as i32)
+    }
+
+    #[inline(always)]
+    fn ints_zero(self) -> Self::Ints {
+        [0; GROUP]
+    }
+
+    #[inline(always)]
+    fn ints_load(self, from: &[i32; GROUP]) -> Self::Ints {
+        *from
+    }
+
+    #[inline(always)]
+    fn ints_negate_unless(self, x: Self::Ints, mask: u16) -> Self::Ints {
+        std::array::from_fn(|k| if mask >> k & 1 == 1 { x[k] } else { -x[k] })
+    }
+
+    #[inline(always)]
+    fn ints_add_where(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints {
+        std::array::from_fn(|k| if mask >> k & 1 == 1 { sum[k].wrapping_add(x[k]) } else { sum[k] })
+    }
+
+    #[inline(always)]
+    fn ints_total(self, x: Self::Ints) -> i64 {
+        x.iter().map(|&x| i64::from(x)).sum()
+    }
+
+    #[inline(always)]
+    fn table(self, _: &AcceptTable) {}
+
+    #[inline(always)]
+    fn ints_accept<const REACH: u8>(self, (_, table): ((), &AcceptTable), level: Self::Ints, bits: Self::Ints) -> u16 {
+        mask_of(|k| uniform_odd(bits[k] as u32) <= table.threshold(level[k]))
+    }
+
+    #[inline(always)]
+    fn doubles_zero(self) -> Self::Doubles {
+        [0.0; GROUP]
+    }
+
+    #[inline(always)]
+    fn doubles_total(self, x: Self::Doubles) -> f64 {
+        // The fixed tree of eight-lane registers: halves of eight, then of four, two, one.
+        let eight: [f64; 8] = std::array::from_fn(|k| x[k] + x[k + 8]);
+        let four: [f64; 4] = std::array::from_fn(|k| eight[k] + eight[k + 4]);
+        (four[0] + four[2]) + (four[1] + four[3])
+    }
+
+    #[inline(always)]
+    fn floats_load(self, from: &[f32; GROUP]) -> Self::Floats {
+        *from
+    }
+
+    #[inline(always)]
+    fn floats_negate_unless(self, x: Self::Floats, mask: u16) -> Self::Floats {
+        std::array::from_fn(|k| if mask >> k & 1 == 1 { x[k] } else { -x[k] })
+    }
+
+    #[inline(always)]
+    fn doubles_add_where(self, sum: Self::Doubles, x: Self::Floats, mask: u16) -> Self::Doubles {
+        std::array::from_fn(|k| if mask >> k & 1 == 1 { sum[k] + f64::from(x[k]) } else { sum[k] })
+    }
+
+    #[inline(always)]
+    fn floats_metropolis(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16 {
+        mask_of(|k| metropolis_f32(two_beta, x[k], bits[k] as u32))
+    }
+
+    #[inline(always)]
+    fn floats_heat_bath(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16 {
+        mask_of(|k| heat_bath_f32(two_beta, x[k], bits[k] as u32))
+    }
+
+    #[inline(always)]
+    fn list(self, flips: &mut Flips, mut len: usize, first: u32, mut mask: u16, up: u16) -> usize {
+        while mask != 0 {
+            let k = mask.trailing_zeros();
+            flips[len] = (first + k) << 1 | u32::from(up >> k & 1);
+            len += 1;
+            mask &= mask - 1;
+        }
+        len
+    }
+}

@@ -1,0 +1,27 @@
+//! One replica of a sparse spin system: accept tests of 16 spins at once, and only flips touch neighbours.
+//!
+//! `lanes` holds the operations and their scalar meaning, `sweep` the skeleton, `avx2` and `avx512`
+//! the vector forms, `scatter` the push of flips, `rows` the layout, `table` integer thresholds.
+
+mod colours;
+mod lanes;
+mod rows;
+mod scatter;
+mod single;
+mod sweep;
+mod table;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+#[cfg(test)]
+mod proof;
+
+pub use colours::{FloatRule, Swept, sweep_floats, sweep_ints};
+pub use rows::{GROUP, ReplicaRows};
+pub use scatter::{Field, apply_flips};
+pub use single::{decide_float, decide_int};
+pub use sweep::Aligned;
+pub use table::{AcceptTable, uniform_odd};

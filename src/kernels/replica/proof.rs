@@ -1,0 +1,200 @@
+//! Tests: every backend gives the bits of the scalar law, and realises the probabilities of the formulas.
+#![expect(unsafe_code, reason = "calls of functions that need vector instructions")]
+
+use super::colours::{FloatRule, sweep_floats, sweep_ints};
+use super::lanes::Scalar;
+use super::rows::{GROUP, ReplicaRows};
+use super::sweep::{Costs, Levels, count_accepts};
+use super::table::AcceptTable;
+use crate::kernels::simd::Simd;
+use crate::math;
+use crate::plan::{Coupling, IsingModel, SpinPlan};
+use crate::random::{Stream, StreamKey, SystemTag};
+use crate::topology::compile::compile_spins;
+use crate::units::Seed;
+
+const KEY: StreamKey = StreamKey::new(Seed(5), SystemTag::named("proof"), 0);
+
+/// A sparse random graph of `n` spins whose couplings and fields come from `strength`.
+fn random_rows(n: usize, strength: impl Fn(&mut Stream) -> f32) -> (SpinPlan, ReplicaRows) {
+    let mut stream = KEY.sweep(n as u32).stream();
+    let mut model = IsingModel::with_spins(n);
+    if n > 1 {
+        for _ in 0..2 * n {
+            let (a, b) = (stream.below(n as u64) as u32, stream.below(n as u64) as u32);
+            if a != b {
+                model.couplings.push(Coupling::new(a, b, strength(&mut stream)));
+            }
+        }
+    }
+    for h in &mut model.fields {
+        *h = strength(&mut stream);
+    }
+    model.normalise();
+    let plan = compile_spins(&model, &[]);
+    let rows = ReplicaRows::new(&plan);
+    (plan, rows)
+}
+
+/// The local fields by position, in units of the plan (or of energy).
+fn local_fields(plan: &SpinPlan, rows: &ReplicaRows, up: &[u16]) -> Vec<f32> {
+    let sign = |slot: usize| if up[rows.position(slot) / GROUP] >> (rows.position(slot) % GROUP) & 1 == 1 { 1.0 } else { -1.0 };
+    let mut fields = vec![0.0; rows.n_positions()];
+    for slot in 0..plan.n_spins() {
+        let (neighbours, weights) = plan.row(slot);
+        let field: f32 = plan.fields[slot] + neighbours.iter().zip(weights).map(|(&j, &w)| w * sign(j as usize)).sum::<f32>();
+        fields[rows.position(slot)] = field / plan.unit.unwrap_or(1.0);
+    }
+    fields
+}
+
+fn random_up(rows: &ReplicaRows) -> Vec<u16> {
+    let mut stream = KEY.stream();
+    (0..rows.n_positions() / GROUP).map(|_| stream.bits() as u16).collect()
+}
+
+/// The lengths at which vector code goes wrong: none, one, around a group, around a block, several blocks.
+const LENGTHS: [usize; 10] = [0, 1, 15, 16, 17, 33, 1023, 1024, 1025, 5000];
+
+#[test]
+fn integer_sweeps_are_the_same_on_every_backend() {
+    let scales: [fn(&mut Stream) -> f32; 3] =
+        [|s| if s.coin() { 1.0 } else { -1.0 }, |s| s.below(5) as f32 - 2.0, |s| s.below(2001) as f32 - 1000.0];
+    for (n, strength) in LENGTHS.iter().flat_map(|&n| scales.map(|s| (n, s))) {
+        let (plan, rows) = random_rows(n, strength);
+        for (beta, heat_bath) in [(0.0, false), (0.003, true), (0.4, false), (0.4, true), (f64::INFINITY, false), (f64::INFINITY, true)] {
+            let mut table = AcceptTable::default();
+            if heat_bath {
+                table.set_heat_bath(beta, rows.max_units());
+            } else {
+                table.set_metropolis(beta, rows.max_units());
+            }
+            let run = |simd| {
+                let mut up = random_up(&rows);
+                let mut fields: Vec<i32> = local_fields(&plan, &rows, &up).iter().map(|&f| f as i32).collect();
+                let swept: Vec<_> = (0..3).map(|k| sweep_ints(simd, &rows, &table, &mut fields, &mut up, KEY.sweep(k))).collect();
+                if n > 0 {
+                    assert!(swept.iter().all(|s| s.by == Some(simd)), "{simd:?} did not run");
+                }
+                (fields, up, swept.iter().map(|s| (s.flips, s.aligned)).collect::<Vec<_>>())
+            };
+            let law = run(Simd::Scalar);
+            for simd in Simd::available() {
+                assert!(run(simd) == law, "{simd:?} differs from the law at {n} spins, beta {beta}, heat bath {heat_bath}");
+            }
+        }
+    }
+}
+
+#[test]
+fn float_sweeps_are_the_same_on_every_backend() {
+    for n in LENGTHS {
+        let (plan, rows) = random_rows(n, |s| s.gaussian() as f32);
+        for two_beta in [0.0, 0.7, 5.0, f32::MAX] {
+            for rule in [FloatRule::Metropolis(two_beta), FloatRule::HeatBath(two_beta)] {
+                let run = |simd| {
+                    let mut up = random_up(&rows);
+                    let mut fields = local_fields(&plan, &rows, &up);
+                    let swept: Vec<_> = (0..3).map(|k| sweep_floats(simd, &rows, rule, &mut fields, &mut up, KEY.sweep(k))).collect();
+                    if n > 0 {
+                        assert!(swept.iter().all(|s| s.by == Some(simd)), "{simd:?} did not run");
+                    }
+                    let sums: Vec<(u64, u64)> = swept.iter().map(|s| (s.flips, s.aligned.energy.to_bits())).collect();
+                    (fields.iter().map(|f| f.to_bits()).collect::<Vec<_>>(), up, sums)
+                };
+                let law = run(Simd::Scalar);
+                for simd in Simd::available() {
+                    assert!(run(simd) == law, "{simd:?} differs from the law at {n} spins, {rule:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Counts the accepting uniforms among 2^24 at s f = `aligned`, on `simd`, for both signs of the spin.
+fn count_ints(simd: Simd, table: &AcceptTable, aligned: i32) -> u32 {
+    match simd {
+        // SAFETY: the caller takes backends from `Simd::available`.
+        #[cfg(target_arch = "x86_64")]
+        Simd::Avx512 => unsafe { super::avx512::count_levels::<0>(table, -aligned, 0) },
+        // SAFETY: the caller takes backends from `Simd::available`.
+        #[cfg(target_arch = "x86_64")]
+        Simd::Avx2 => unsafe { super::avx2::count_levels::<0>(table, -aligned, 0) },
+        _ => count_accepts(Scalar, Levels::<Scalar, 3>::new(Scalar, table), &[aligned; GROUP], u16::MAX),
+    }
+}
+
+fn count_floats<const HEAT_BATH: bool>(simd: Simd, two_beta: f32, aligned: f32) -> u32 {
+    match simd {
+        // SAFETY: the caller takes backends from `Simd::available`.
+        #[cfg(target_arch = "x86_64")]
+        Simd::Avx512 => unsafe { super::avx512::count_costs::<HEAT_BATH>(two_beta, -aligned, 0) },
+        // SAFETY: the caller takes backends from `Simd::available`.
+        #[cfg(target_arch = "x86_64")]
+        Simd::Avx2 => unsafe { super::avx2::count_costs::<HEAT_BATH>(two_beta, -aligned, 0) },
+        _ => count_accepts(Scalar, Costs::<HEAT_BATH> { two_beta }, &[aligned; GROUP], u16::MAX),
+    }
+}
+
+/// The largest error of a realised probability over `levels`.
+fn worst_error_at(levels: &[f64], realised: impl Fn(f64) -> f64, formula: impl Fn(f64) -> f64) -> f64 {
+    levels.iter().map(|&k| (realised(k) - formula(k)).abs()).fold(0.0, f64::max)
+}
+
+/// The same over all levels of a degree-4 instance.
+fn worst_error(realised: impl Fn(f64) -> f64, formula: impl Fn(f64) -> f64) -> f64 {
+    worst_error_at(&[-4.0, -2.0, 0.0, 2.0, 4.0], realised, formula)
+}
+
+const N_UNIFORM: f64 = 16_777_216.0;
+const LIMIT: f64 = 1.0 / 8_388_608.0;
+
+#[test]
+fn all_uniforms_realise_the_formulas_on_integer_fields() {
+    let beta = 0.37;
+    let metropolis = |k: f64| if k <= 0.0 { 1.0 } else { math::exp(-2.0 * beta * k) };
+    let heat_bath = |k: f64| math::sigmoid(-2.0 * beta * k);
+    let (mut cold, mut bath, mut warm) = (AcceptTable::default(), AcceptTable::default(), AcceptTable::default());
+    cold.set_metropolis(beta, 4);
+    bath.set_heat_bath(beta, 4);
+    warm.set_metropolis(0.98 * beta, 4);
+    for simd in Simd::available() {
+        let realised = |table: &AcceptTable, k: f64| f64::from(count_ints(simd, table, k as i32)) / N_UNIFORM;
+        assert!(worst_error(|k| realised(&cold, k), metropolis) <= LIMIT, "{simd:?}");
+        assert!(worst_error(|k| realised(&bath, k), heat_bath) <= LIMIT, "{simd:?}");
+        // Planted: a wrong temperature must be seen.
+        assert!(worst_error(|k| realised(&warm, k), metropolis) > LIMIT, "{simd:?}");
+    }
+}
+
+#[test]
+fn all_uniforms_realise_the_formulas_on_float_fields() {
+    let beta = 0.37;
+    let metropolis = |k: f64| if k <= 0.0 { 1.0 } else { math::exp(-2.0 * beta * k) };
+    let heat_bath = |k: f64| math::sigmoid(-2.0 * beta * k);
+    for simd in Simd::available() {
+        let cold = |k: f64| f64::from(count_floats::<false>(simd, 2.0 * beta as f32, k as f32)) / N_UNIFORM;
+        let bath = |k: f64| f64::from(count_floats::<true>(simd, 2.0 * beta as f32, k as f32)) / N_UNIFORM;
+        // The scalar law is slow without optimisation, and equal to the others by the parity test.
+        let levels: &[f64] = if simd == Simd::Scalar { &[0.0, 2.0] } else { &[-4.0, -2.0, 0.0, 2.0, 4.0] };
+        let error = worst_error_at(levels, cold, metropolis);
+        assert!(error <= LIMIT, "{simd:?}: {error}");
+        let error = worst_error_at(levels, bath, heat_bath);
+        assert!(error <= LIMIT, "{simd:?}: {error}");
+    }
+}
+
+#[test]
+fn planted_faults_of_a_uniform_are_seen_at_all_uniforms() {
+    let p = |k: f64| if k <= 0.0 { 1.0 } else { math::exp(-0.74 * k) };
+    let over = |accept: &dyn Fn(f64, u32) -> bool, k: f64| (0..1 << 16).filter(|&u| accept(k, u << 16 | 0x8000)).count() as f64 / 65_536.0;
+    let right = |k: f64, u: u32| -math::ln_f32(crate::random::uniform_f32_from(u)) >= 0.74 * k as f32;
+    assert!(worst_error(|k| over(&right, k), p) < 2e-5);
+    let six_bits = |k: f64, u: u32| right(k, u & 0xfc00_0000 | 0x0200_0000);
+    assert!(worst_error(|k| over(&six_bits, k), p) > 2e-3);
+    let clamped = |k: f64, u: u32| right(k, u) && f64::from(u) < 0.98 * 4_294_967_296.0;
+    assert!(worst_error(|k| over(&clamped, k), p) > 1e-2);
+    // `<` for `<=` refuses a free spin when u rounds to 1.
+    let strict = -math::ln_f32(crate::random::uniform_f32_from(u32::MAX)) > 0.0;
+    assert!(!strict && right(0.0, u32::MAX));
+}

@@ -1,0 +1,194 @@
+//! The rows of one replica: spins in padded colour order, couplings as the flips that push them.
+//!
+//! ```text
+//! positions   | class 0 ........ pad | class 1 ...... pad | ... | clamped |
+//! groups      |  0  |  1  |  2  | ...   (16 positions each; a class starts a new group)
+//! blocks      |  0 (64 groups) | 1 ...  (one random stream each, per sweep)
+//! targets     position << 1 | (J < 0)   (free neighbours only: clamped spins need no field)
+//! ```
+
+use crate::plan::SpinPlan;
+
+/// Positions that decide at once.
+pub const GROUP: usize = 16;
+
+/// Groups that share a random stream: 1,024 positions.
+pub const GROUPS_PER_BLOCK: usize = crate::random::BLOCK / GROUP;
+
+/// The strengths that go with the targets.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Strengths {
+    /// Every coupling has the same size: twice it, in units (integers) or energy (floats).
+    Uniform(f64),
+    /// Twice J in units, one a target, signed.
+    Ints(Vec<i32>),
+    /// Twice J, one a target, signed.
+    Floats(Vec<f32>),
+}
+
+/// One colour class: its groups and which positions of the last one are spins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Class {
+    pub groups: (u32, u32),
+    pub tail: u16,
+}
+
+/// Compiled rows of a [`SpinPlan`] for the one-replica kernels; holds no state.
+///
+/// Invariants that the kernels rely on: `offsets` has one entry more than there are positions, is
+/// ascending and ends at `targets.len()`; every target is a position; strengths are as many as targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplicaRows {
+    pub(super) position: Vec<u32>,
+    pub(super) slot: Vec<u32>,
+    pub(super) classes: Vec<Class>,
+    pub(super) offsets: Vec<u32>,
+    pub(super) targets: Vec<u32>,
+    pub(super) strengths: Strengths,
+    /// The number of targets of every position, if it is one: row p then starts at p * degree.
+    pub(super) degree: Option<u32>,
+    unit: Option<f32>,
+    max_units: i32,
+    n_free: usize,
+}
+
+impl ReplicaRows {
+    /// Compiles the rows of `plan`.
+    ///
+    /// # Panics
+    /// If the plan has more than 2^30 spins.
+    pub fn new(plan: &SpinPlan) -> Self {
+        let n = plan.n_spins();
+        assert!(n <= 1 << 30, "{n} spins are more than positions can name");
+
+        // 1. Positions: each class padded to whole groups, clamped spins last.
+        let mut position = vec![0; n];
+        let mut slot = Vec::with_capacity(n + GROUP * (plan.n_classes() + 1));
+        let mut classes = Vec::with_capacity(plan.n_classes());
+        let mut place = |range: std::ops::Range<usize>| {
+            let first = slot.len() / GROUP;
+            for s in range.clone() {
+                position[s] = slot.len() as u32;
+                slot.push(s as u32);
+            }
+            slot.resize(slot.len().next_multiple_of(GROUP), u32::MAX);
+            let tail = match range.len() % GROUP {
+                0 => u16::MAX,
+                full => (1 << full) - 1,
+            };
+            Class { groups: (first as u32, (slot.len() / GROUP) as u32), tail }
+        };
+        for c in 0..plan.n_classes() {
+            classes.push(place(plan.class(c)));
+        }
+        place(plan.n_free()..n);
+
+        // 2. Targets: the free neighbours, in row order, named by position and sign.
+        let is_free = |s: u32| (s as usize) < plan.n_free();
+        let degree = regular_degree(plan);
+        let mut offsets = Vec::with_capacity(slot.len() + 1);
+        let mut targets = Vec::with_capacity(plan.neighbours.len());
+        let mut doubled = Vec::with_capacity(plan.weights.len());
+        offsets.push(0);
+        for &s in &slot {
+            if s != u32::MAX {
+                let (neighbours, weights) = plan.row(s as usize);
+                for (&j, &w) in neighbours.iter().zip(weights).filter(|&(&j, _)| is_free(j)) {
+                    targets.push(position[j as usize] << 1 | u32::from(w < 0.0));
+                    doubled.push(2.0 * w);
+                }
+            } else if let Some(degree) = degree {
+                // A regular graph's rows are found by multiplication, so padding has (unused) rows too.
+                targets.resize(targets.len() + degree as usize, 0);
+                doubled.resize(targets.len(), doubled.first().copied().unwrap_or(0.0));
+            }
+            offsets.push(targets.len() as u32);
+        }
+
+        // 3. Strengths: one number if they are all of a size.
+        let in_units = |w: f32| plan.unit.map_or(f64::from(w), |unit| f64::from(w) / f64::from(unit));
+        let first = doubled.first().map_or(0.0, |w| w.abs());
+        let strengths = if doubled.iter().all(|w| w.abs() == first) {
+            Strengths::Uniform(in_units(first))
+        } else if plan.unit.is_some() {
+            Strengths::Ints(doubled.iter().map(|&w| in_units(w) as i32).collect())
+        } else {
+            Strengths::Floats(doubled)
+        };
+        let max_units = plan.unit.map_or(0, |unit| {
+            let row = |s: usize| plan.row(s).1.iter().map(|w| f64::from(w.abs())).sum::<f64>() + f64::from(plan.fields[s].abs());
+            ((0..plan.n_free()).map(row).fold(0.0, f64::max) / f64::from(unit)) as i32
+        });
+        ReplicaRows { position, slot, classes, offsets, targets, strengths, degree, unit: plan.unit, max_units, n_free: plan.n_free() }
+    }
+
+    /// Number of positions, padding included; a multiple of [`GROUP`].
+    pub fn n_positions(&self) -> usize {
+        self.slot.len()
+    }
+
+    /// Number of free spins.
+    pub fn n_free(&self) -> usize {
+        self.n_free
+    }
+
+    /// The position of the spin at `slot` of the plan.
+    #[inline]
+    pub fn position(&self, slot: usize) -> usize {
+        self.position[slot] as usize
+    }
+
+    /// The slot of the plan at `position`, or `None` for padding.
+    pub fn slot(&self, position: usize) -> Option<usize> {
+        Some(self.slot[position]).filter(|&s| s != u32::MAX).map(|s| s as usize)
+    }
+
+    /// The energy of one integer step, if fields are integers.
+    pub fn unit(&self) -> Option<f32> {
+        self.unit
+    }
+
+    /// The largest local field that a free spin can have, in units; 0 without a unit.
+    pub fn max_units(&self) -> i32 {
+        self.max_units
+    }
+}
+
+/// The number of neighbours of every spin, if it is one number above zero and no spin is clamped.
+fn regular_degree(plan: &SpinPlan) -> Option<u32> {
+    let degree = |s: usize| plan.row(s).0.iter().filter(|&&j| (j as usize) < plan.n_free()).count() as u32;
+    let all_free = plan.n_free() == plan.n_spins() && plan.n_free() > 0;
+    let first = all_free.then(|| degree(0)).filter(|&d| d > 0)?;
+    (1..plan.n_free()).all(|s| degree(s) == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Coupling, IsingModel};
+    use crate::topology::compile::compile_spins;
+
+    #[test]
+    fn classes_are_padded_and_clamped_spins_are_no_targets() {
+        let mut model = IsingModel::with_spins(40);
+        model.couplings = (0..39).map(|v| Coupling::new(v, v + 1, if v % 2 == 0 { 1.0 } else { -1.0 })).collect();
+        model.normalise();
+        let clamped: Vec<bool> = (0..40).map(|v| v == 7).collect();
+        let plan = compile_spins(&model, &clamped);
+        let rows = ReplicaRows::new(&plan);
+        assert_eq!((rows.n_positions(), rows.n_free(), rows.max_units()), (80, 39, 2));
+        for s in 0..40 {
+            assert_eq!(rows.slot(rows.position(s)), Some(s));
+        }
+        for p in 0..rows.n_positions() {
+            for t in rows.offsets[p] as usize..rows.offsets[p + 1] as usize {
+                let (source, target) = (rows.slot(p).unwrap(), rows.slot((rows.targets[t] >> 1) as usize).unwrap());
+                assert!(target < plan.n_free());
+                let (neighbours, weights) = plan.row(source);
+                let k = neighbours.binary_search(&(target as u32)).unwrap();
+                assert_eq!(rows.targets[t] & 1 == 1, weights[k] < 0.0);
+            }
+        }
+        assert_eq!(rows.strengths, Strengths::Uniform(2.0));
+    }
+}
