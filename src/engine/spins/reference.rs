@@ -9,6 +9,7 @@ use crate::plan::SpinPlan;
 use crate::random::Stream;
 
 use super::accept;
+pub use super::accept::metropolis;
 use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
 
 /// A spin engine of f64 arithmetic, one spin at a time.
@@ -46,8 +47,8 @@ impl ReferenceSampler {
         let aligned = f64::from(s) * self.field(slot, replica);
         let beta = self.betas[replica];
         let p = match rule {
-            Rule::Metropolis => accept::metropolis(2.0 * aligned, beta),
-            Rule::HeatBath => accept::heat_bath(-aligned, beta),
+            Rule::Metropolis => metropolis(2.0 * aligned, beta),
+            Rule::HeatBath => heat_bath(2.0 * aligned, beta),
         };
         self.counts.attempts += 1;
         if stream.uniform() < p {
@@ -55,6 +56,11 @@ impl ReferenceSampler {
             self.counts.flips += 1;
         }
     }
+}
+
+/// The probability that the heat bath flips a spin when that costs `delta`: 1 / (1 + exp(beta delta)).
+pub fn heat_bath(delta: f64, beta: f64) -> f64 {
+    accept::heat_bath(-0.5 * delta, beta)
 }
 
 impl SpinSampler for ReferenceSampler {
