@@ -11,7 +11,7 @@ use crate::random::SystemTag;
 use crate::snapshot::{Snapshot, SnapshotError};
 
 use super::settings::{SettingsError, require};
-use super::start::{later, randomise, sound};
+use super::start::{BestState, later, randomise, sound};
 
 /// Sampling at temperatures from `from` to `to`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,6 +93,7 @@ pub struct Sample {
     single: Moments,
     attempts: u64,
     flips: u64,
+    best: BestState,
     n_spins: usize,
 }
 
@@ -116,6 +117,7 @@ impl Sample {
             single: Moments::default(),
             attempts: 0,
             flips: 0,
+            best: BestState::default(),
             n_spins: sampler.plan().n_spins(),
         })
     }
@@ -138,6 +140,7 @@ impl Sample {
             sampler.sweep(self.settings.rule, self.settings.scan, later(key, n));
         }
         sampler.energies(&mut self.energies);
+        self.best.offer(sampler, &self.energies);
         // 3. Measure.
         if within >= u64::from(self.settings.discard) {
             let after = sampler.counts();
@@ -158,6 +161,16 @@ impl Sample {
     /// True when every stage has had its iterations; the last one may go on.
     pub fn is_finished(&self) -> bool {
         self.iteration >= u64::from(self.settings.stages) * u64::from(self.settings.iterations_per_stage)
+    }
+
+    /// The inverse temperature of the next iteration.
+    pub fn beta(&self) -> f64 {
+        1.0 / self.temperature()
+    }
+
+    /// The state of the lowest energy so far.
+    pub fn best(&self) -> &BestState {
+        &self.best
     }
 
     /// The energy of each replica after the last iteration.
@@ -196,6 +209,7 @@ impl Sample {
         snapshot.put(format!("{prefix}/counters"), &[self.iteration, self.attempts, self.flips]);
         snapshot.put(format!("{prefix}/energies"), &self.energies);
         snapshot.put(format!("{prefix}/single"), &Moments::pack(&[self.single]));
+        self.best.save(prefix, snapshot);
         self.energy.save(&format!("{prefix}/energy"), snapshot);
         self.magnetisation.save(&format!("{prefix}/magnetisation"), snapshot);
     }
@@ -210,6 +224,8 @@ impl Sample {
         sound(counters[2] <= counters[1], &name, || format!("{} flips of {} attempts", counters[2], counters[1]))?;
         let energies = snapshot.get_n(&format!("{prefix}/energies"), self.energies.len())?;
         let single = Moments::unpack(&format!("{prefix}/single"), 1, snapshot)?[0];
+        let mut best = BestState::default();
+        best.load(prefix, self.n_spins, snapshot)?;
         let (mut energy, mut magnetisation) = (Series::default(), Series::default());
         energy.load(&format!("{prefix}/energy"), snapshot)?;
         magnetisation.load(&format!("{prefix}/magnetisation"), snapshot)?;
@@ -222,6 +238,7 @@ impl Sample {
             single,
             attempts: counters[1],
             flips: counters[2],
+            best,
             n_spins: self.n_spins,
         };
         Ok(())
