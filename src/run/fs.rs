@@ -33,6 +33,9 @@ pub trait Fs {
     /// Waits until the names in a folder are on the disk.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
     /// True if something has this name.
     fn exists(&self, path: &Path) -> bool;
 }
@@ -93,6 +96,10 @@ impl Fs for DiskFs {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         // Windows cannot open a folder as a file; its renames are journaled.
         if cfg!(unix) { File::open(dir_or_here(dir))?.sync_all() } else { Ok(()) }
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
     }
 
     fn exists(&self, path: &Path) -> bool {

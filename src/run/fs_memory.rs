@@ -19,6 +19,7 @@ enum Op {
     Cut { inode: usize, len: usize },
     SyncFile { inode: usize },
     Rename { from: PathBuf, to: PathBuf },
+    Remove { path: PathBuf },
     SyncDir,
 }
 
@@ -78,6 +79,7 @@ impl State {
                     self.names.insert(to.clone(), inode);
                 }
             }
+            Op::Remove { path } => _ = self.names.remove(path),
             Op::SyncFile { .. } | Op::SyncDir => {}
         }
     }
@@ -145,6 +147,12 @@ impl Fs for MemoryFs {
         self.0.borrow_mut().record(Op::SyncDir)
     }
 
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.0.borrow_mut();
+        state.inode(path)?;
+        state.record(Op::Remove { path: path.to_owned() })
+    }
+
     fn exists(&self, path: &Path) -> bool {
         self.0.borrow().names.contains_key(path)
     }
@@ -172,7 +180,7 @@ impl MemoryFs {
         let state = self.0.borrow();
         let ops = &state.ops[..n_ops];
         let synced_names = ops.iter().rposition(|op| matches!(op, Op::SyncDir)).map_or(0, |at| at + 1);
-        let is_name = |op: &Op| matches!(op, Op::Link { .. } | Op::Rename { .. });
+        let is_name = |op: &Op| matches!(op, Op::Link { .. } | Op::Rename { .. } | Op::Remove { .. });
         let n_loose_names = ops[synced_names..].iter().filter(|op| is_name(op)).count();
 
         let mut disks = Vec::new();

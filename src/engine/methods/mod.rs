@@ -7,7 +7,6 @@
 pub mod ais;
 pub mod anneal;
 pub mod clusters;
-pub mod cycling;
 pub mod ladder;
 pub mod population;
 pub mod sample;
@@ -18,7 +17,6 @@ pub mod tempering;
 
 pub use ais::{Ais, LnZ};
 pub use anneal::Anneal;
-pub use cycling::Cycling;
 pub use population::Population;
 pub use sample::{Sample, SampleSettings};
 pub use schedule::{Schedule, ScheduleShape, TemperatureRange, default_range};

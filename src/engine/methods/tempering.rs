@@ -43,7 +43,6 @@ pub struct Tempering {
     energies: Vec<f64>,
     best: BestState,
     n_spins: usize,
-    keeps_states: bool,
     finder: ClusterFinder,
 }
 
@@ -86,21 +85,13 @@ impl Tempering {
             energies: vec![f64::INFINITY; sampler.n_replicas()],
             best: BestState::default(),
             n_spins: sampler.plan().n_spins(),
-            keeps_states: false,
             finder: ClusterFinder::default(),
         })
     }
 
-    /// Begins from the states that the sampler holds, not from random ones.
-    #[must_use]
-    pub fn keeping_states(mut self) -> Self {
-        self.keeps_states = true;
-        self
-    }
-
     /// Sweeps, moves clusters, swaps, and during adaptation now and then re-spaces the ladder.
     pub fn iterate<S: SpinSampler + ?Sized>(&mut self, sampler: &mut S, key: SweepKey) {
-        if self.iteration == 0 && !self.keeps_states {
+        if self.iteration == 0 {
             randomise(sampler, key);
         }
         // 1. Sweep at each replica's temperature.

@@ -1,0 +1,234 @@
+//! `manifest.json`: what a run directory holds and how its run ended.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::checkpoint::ENGINE_VERSION;
+use crate::run::fs::{self, Fs};
+
+/// The one format of run directories that this version reads and writes.
+pub const FORMAT: u32 = 1;
+/// What the directory describes.
+pub const DOMAIN: &str = "lehr.run";
+/// Name of the file in the run directory.
+pub const FILE: &str = "manifest.json";
+const LIMIT: u64 = 4 << 20;
+
+/// What a run's result may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Label {
+    /// Every kernel of the run leaves its distribution exactly invariant.
+    Exact,
+    /// Something in the run is driven: good for optimising, no equilibrium is claimed.
+    Driven,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is running, or its process was killed.
+    Running,
+    /// It took all its steps.
+    Done,
+    /// It was asked to stop and saved.
+    Interrupted,
+    /// A step failed; the checkpoint before is still there.
+    Failed,
+}
+
+impl Status {
+    /// The word in the manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Running => "running",
+            Status::Done => "done",
+            Status::Interrupted => "interrupted",
+            Status::Failed => "failed",
+        }
+    }
+}
+
+/// The content of `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Format of the run directory.
+    pub format: u32,
+    /// What the directory describes, [`DOMAIN`].
+    pub domain: String,
+    /// Version of the engine.
+    pub engine: String,
+    /// The scene as it was named.
+    pub scene: String,
+    /// The folder that paths in the scene are relative to.
+    pub scene_dir: PathBuf,
+    /// Digest of the resolved scene and of the files that it names.
+    pub scene_hash: String,
+    /// Overrides as given, `path=RON`; they are already part of `scene.ron`.
+    pub overrides: Vec<String>,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Steps that the run is to take.
+    pub steps: u64,
+    /// Metrics are recorded at steps divisible by this.
+    pub record_every: u64,
+    /// The state is hashed at steps divisible by this.
+    pub hash_every: u64,
+    /// Threads of the last process that worked on the run; results do not depend on it.
+    pub threads: usize,
+    /// What the result may be called.
+    pub label: Label,
+    /// How far the run has come.
+    pub status: Status,
+    /// Steps done when this was written.
+    pub step: u64,
+    /// Hash of the state at that step.
+    pub state_hash: Option<String>,
+    /// Why the run failed.
+    pub error: Option<String>,
+}
+
+/// Why a manifest cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no manifest.
+    #[error("{}: not a manifest of a run: {what}", path.display())]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        what: String,
+    },
+    /// Another format, another kind of directory or another engine.
+    #[error("{}: {what} \"{found}\", this lehr reads \"{expected}\" only", path.display())]
+    OtherVersion {
+        /// Which file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// What the file says.
+        found: String,
+        /// What this version knows.
+        expected: String,
+    },
+}
+
+/// The part that every version of the manifest has.
+#[derive(Deserialize)]
+struct Versions {
+    format: u32,
+    domain: String,
+    engine: String,
+}
+
+impl Manifest {
+    /// Path of the manifest in `dir`.
+    pub fn path(dir: &Path) -> PathBuf {
+        dir.join(FILE)
+    }
+
+    /// Reads the manifest of the run directory `dir`.
+    ///
+    /// # Errors
+    /// If it is missing, malformed, or of another version.
+    pub fn read(fs: &dyn Fs, dir: &Path) -> Result<Self, ManifestError> {
+        let path = Self::path(dir);
+        match fs.read(&path, LIMIT) {
+            Ok(bytes) => Self::decode(&bytes, &path),
+            Err(source) => Err(ManifestError::Io { path, source }),
+        }
+    }
+
+    /// Reads any byte string; `path` is named in errors.
+    ///
+    /// # Errors
+    /// If it is malformed or of another version.
+    pub fn decode(bytes: &[u8], path: &Path) -> Result<Self, ManifestError> {
+        let malformed = |e: serde_json::Error| ManifestError::Malformed { path: path.to_owned(), what: e.to_string() };
+        let versions: Versions = serde_json::from_slice(bytes).map_err(malformed)?;
+        let pairs = [
+            ("format", versions.format.to_string(), FORMAT.to_string()),
+            ("domain", versions.domain, DOMAIN.to_owned()),
+            ("engine version", versions.engine, ENGINE_VERSION.to_owned()),
+        ];
+        for (what, found, expected) in pairs {
+            if found != expected {
+                return Err(ManifestError::OtherVersion { path: path.to_owned(), what, found, expected });
+            }
+        }
+        let manifest: Manifest = serde_json::from_slice(bytes).map_err(malformed)?;
+        if manifest.record_every == 0 || manifest.hash_every == 0 {
+            let what = "record_every and hash_every must be at least 1".to_owned();
+            return Err(ManifestError::Malformed { path: path.to_owned(), what });
+        }
+        Ok(manifest)
+    }
+
+    /// Replaces the manifest of the run directory `dir`.
+    ///
+    /// # Errors
+    /// Whatever the file system refuses.
+    pub fn write(&self, fs: &dyn Fs, dir: &Path) -> Result<(), ManifestError> {
+        let path = Self::path(dir);
+        let mut text = serde_json::to_string_pretty(self).expect("a manifest holds text and numbers only");
+        text.push('\n');
+        fs::replace(fs, &path, &[text.as_bytes()]).map_err(|source| ManifestError::Io { path, source })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::run::fs_memory::MemoryFs;
+
+    pub(crate) fn sample() -> Manifest {
+        Manifest {
+            format: FORMAT,
+            domain: DOMAIN.to_owned(),
+            engine: ENGINE_VERSION.to_owned(),
+            scene: "scenes/maxcut.ron".to_owned(),
+            scene_dir: PathBuf::from("scenes"),
+            scene_hash: "ab".repeat(32),
+            overrides: vec!["steps=20".to_owned()],
+            seed: 7,
+            steps: 20,
+            record_every: 2,
+            hash_every: 2,
+            threads: 2,
+            label: Label::Exact,
+            status: Status::Running,
+            step: 0,
+            state_hash: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_manifest_reads_back_and_other_versions_are_refused() {
+        let (fs, dir) = (MemoryFs::default(), Path::new("run"));
+        sample().write(&fs, dir).unwrap();
+        assert_eq!(Manifest::read(&fs, dir).unwrap(), sample());
+        let text = String::from_utf8(fs.read(&Manifest::path(dir), 1 << 20).unwrap()).unwrap();
+        let current = format!("\"{ENGINE_VERSION}\"");
+        let says = |text: &str| Manifest::decode(text.as_bytes(), Path::new("m")).unwrap_err().to_string();
+        assert!(says(&text.replace("\"format\": 1", "\"format\": 2")).contains("format \"2\""));
+        assert!(says(&text.replace(DOMAIN, "lehr.sweep")).contains("domain \"lehr.sweep\""));
+        assert!(says(&text.replace(&current, "\"9.9.9\"")).contains("engine version \"9.9.9\""));
+        assert!(says(&text.replace("\"record_every\": 2", "\"record_every\": 0")).contains("at least 1"));
+        assert!(says(&text.replace("\"seed\"", "\"sead\"")).contains("sead"));
+        assert!(says(&text[..text.len() / 2]).contains("line"));
+        assert!(says(&"[".repeat(100_000)).contains("not a manifest"));
+    }
+}
