@@ -8,6 +8,9 @@ use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
 
 use super::named_values::NamedValues;
 
+/// The metric that a method sets to 1 when it has nothing left to do; drivers end the run then and do not record it.
+pub const FINISHED: &str = "finished";
+
 /// Finite numbers by metric name, such as `energy` or `acceptance`.
 #[derive(Resource, Debug, Default)]
 pub struct Metrics(NamedValues);
@@ -26,6 +29,11 @@ impl Metrics {
     /// All metrics, in the order of their names.
     pub fn all(&self) -> Vec<(String, f64)> {
         self.0.all()
+    }
+
+    /// True once a method has nothing left to do, see [`FINISHED`].
+    pub fn is_finished(&self) -> bool {
+        self.get(FINISHED) == Some(1.0)
     }
 
     /// Removes metric `name`.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::components::metrics::FINISHED;
 use crate::components::{EnergyLedger, Metrics};
 use crate::run::checkpoint::{Checkpoint, CheckpointError, CheckpointStore, Digest, hex};
 use crate::run::fs::{self, Fs};
@@ -165,7 +166,8 @@ pub struct Run<'a> {
 
 /// The metrics of the last step, by name, with the energy of the ledger if no method reports one.
 pub fn metrics_of(sim: &Simulation) -> Vec<(String, f64)> {
-    let mut metrics = sim.world().get_resource::<Metrics>().map(Metrics::all).unwrap_or_default();
+    let mut metrics = sim.world().resource::<Metrics>().all();
+    metrics.retain(|(name, _)| name != FINISHED);
     let ledger = sim.world().resource::<EnergyLedger>();
     if !metrics.iter().any(|(name, _)| name == "energy") && !ledger.terms().is_empty() {
         metrics.insert(0, ("energy".to_owned(), ledger.total()));
@@ -174,7 +176,7 @@ pub fn metrics_of(sim: &Simulation) -> Vec<(String, f64)> {
 }
 
 fn is_finished(sim: &Simulation) -> bool {
-    sim.world().get_resource::<Metrics>().is_some_and(Metrics::is_finished)
+    sim.world().resource::<Metrics>().is_finished()
 }
 
 /// The line of `hashes.jsonl` for the state of `sim`.
