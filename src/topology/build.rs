@@ -132,7 +132,14 @@ fn lay_out(populations: &[PopulationSpec], projections: &[ProjectionSpec]) -> Re
     for p in populations {
         let kind = kind_called(&mut fabric.neuron_kinds, &p.kind)?;
         let rows = append_rows(&mut fabric.neuron_kinds[kind], p.n_neurons)?;
-        fabric.populations.push(Population { name: p.name.clone(), kind, rows, biases: Epoch::default(), clamps: Epoch::default() });
+        fabric.populations.push(Population {
+            name: p.name.clone(),
+            kind,
+            rows,
+            structure: Epoch::default(),
+            biases: Epoch::default(),
+            clamps: Epoch::default(),
+        });
         fabric.next_neuron += p.n_neurons as u64;
     }
     for p in projections {
@@ -149,6 +156,7 @@ fn lay_out(populations: &[PopulationSpec], projections: &[ProjectionSpec]) -> Re
             symmetric: p.symmetric,
             rows,
             offsets,
+            structure: Epoch::default(),
             weights: Epoch::default(),
         });
     }
@@ -222,6 +230,7 @@ fn spawn_all(world: &mut World, columns: &Columns, mut fabric: Fabric, populatio
     }
 
     fabric.structure.bump();
+    fabric.check(world);
     world.insert_resource(fabric);
 }
 

@@ -133,6 +133,11 @@ impl ColumnEntry {
         self.type_id == TypeId::of::<C>()
     }
 
+    /// The bytes of one row of defaults.
+    pub(crate) fn default_bytes(&self) -> &[u8] {
+        &self.default
+    }
+
     /// The bytes of the whole column in the table whose row 0 is `first`.
     pub(crate) fn bytes<'w>(&self, world: &'w World, first: Entity) -> &'w [u8] {
         self.ops.bytes(world, first).unwrap_or_else(|| panic!("no column {} in the table of {first}", self.name))

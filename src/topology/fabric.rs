@@ -11,8 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
+use bevy_ecs::world::World;
 
 use crate::components::{Bias, Clamped, Column, Weight};
+
+use super::table::entities;
 
 /// Position of a population among the populations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +57,7 @@ pub struct Population {
     pub(crate) name: String,
     pub(crate) kind: usize,
     pub(crate) rows: Range<usize>,
+    pub(crate) structure: Epoch,
     pub(crate) biases: Epoch,
     pub(crate) clamps: Epoch,
 }
@@ -72,6 +76,11 @@ impl Population {
     /// Its rows in the table of its kind.
     pub fn rows(&self) -> Range<usize> {
         self.rows.clone()
+    }
+
+    /// Counts changes of its rows: births, deaths, and checkpoints loaded.
+    pub fn structure_epoch(&self) -> u64 {
+        self.structure.get()
     }
 
     /// Counts writes to `Bias`.
@@ -110,6 +119,7 @@ pub struct Projection {
     pub(crate) symmetric: bool,
     pub(crate) rows: Range<usize>,
     pub(crate) offsets: Vec<u32>,
+    pub(crate) structure: Epoch,
     pub(crate) weights: Epoch,
 }
 
@@ -152,6 +162,11 @@ impl Projection {
     /// The synapses onto the neuron in row `target`, counted from the projection's first row.
     pub fn synapses_onto(&self, target: usize) -> Range<usize> {
         self.offsets[target] as usize..self.offsets[target + 1] as usize
+    }
+
+    /// Counts changes of its rows or of the rows of its neurons: births, deaths, and checkpoints loaded.
+    pub fn structure_epoch(&self) -> u64 {
+        self.structure.get()
     }
 
     /// Counts writes to `Weight`.
@@ -230,9 +245,23 @@ impl Fabric {
         self.synapse_kinds.iter().map(|k| k.n_rows).sum()
     }
 
-    /// Counts changes of the structure: births, deaths, and checkpoints loaded.
+    /// Counts changes of the structure anywhere: births, deaths, and checkpoints loaded.
     pub fn structure_epoch(&self) -> u64 {
         self.structure.get()
+    }
+
+    /// Asserts that every kind is one table with as many rows as its ranges, and every projection's
+    /// rows as many as its offsets say.
+    pub(crate) fn check(&self, world: &World) {
+        for kind in self.neuron_kinds.iter().chain(&self.synapse_kinds) {
+            let n_rows = kind.first.map_or(0, |first| entities(world, first).len());
+            assert_eq!(n_rows, kind.n_rows, "rows in the table of kind {:?}, and rows it should have", kind.name);
+        }
+        for p in &self.projections {
+            let n_targets = self.population(p.to).n_neurons();
+            assert_eq!(p.offsets.len(), n_targets + 1, "offsets of {:?} for {n_targets} targets", p.name);
+            assert_eq!(p.offsets[n_targets] as usize, p.rows.len(), "last offset of {:?}, and its rows", p.name);
+        }
     }
 
     pub(crate) fn kinds(&self, family: Family) -> &[Kind] {

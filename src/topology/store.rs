@@ -206,6 +206,7 @@ pub fn apply(world: &mut World, snapshot: &Snapshot, checked: CheckedFabric) {
                 }
             }
             fabric.structure.bump();
+            fabric.check(world);
         });
     });
 }
@@ -221,6 +222,7 @@ fn set_ranges(fabric: &mut Fabric, checked: &CheckedFabric) {
         let kind = &mut fabric.neuron_kinds[population.kind];
         population.rows = kind.n_rows..kind.n_rows + n;
         kind.n_rows += n;
+        population.structure.bump();
         population.biases.bump();
         population.clamps.bump();
     }
@@ -229,6 +231,7 @@ fn set_ranges(fabric: &mut Fabric, checked: &CheckedFabric) {
         projection.rows = kind.n_rows..kind.n_rows + n;
         kind.n_rows += n;
         projection.offsets.clone_from(offsets);
+        projection.structure.bump();
         projection.weights.bump();
     }
 }
