@@ -1,6 +1,7 @@
 //! Graph logic: the network in the world, colouring, compiling plans, and everything that knows how a network is wired.
 
 pub mod access;
+pub mod binary;
 pub mod blueprint;
 pub mod build;
 pub mod colouring;
@@ -10,6 +11,7 @@ pub mod edits;
 pub mod fabric;
 pub mod generate;
 pub mod nearest;
+pub mod read;
 pub mod restructure;
 pub mod store;
 mod table;

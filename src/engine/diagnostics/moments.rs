@@ -57,7 +57,7 @@ impl Moments {
             .iter()
             .map(|&[n, mean, m2]| Moments { n, mean: f64::from_bits(mean), m2: f64::from_bits(m2) })
             .collect();
-        match moments.iter().position(|m| !m.mean.is_finite() || !m.m2.is_finite() || m.m2 < 0.0) {
+        match moments.iter().position(|m| m.n >= 1 << 62 || !m.mean.is_finite() || !m.m2.is_finite() || m.m2 < 0.0) {
             Some(k) => Err(SnapshotError::Invalid { name: name.to_owned(), what: format!("moments {k} are {:?}", moments[k]) }),
             None => Ok(moments),
         }

@@ -134,6 +134,11 @@ impl Anneal {
         self.run == self.settings.n_runs
     }
 
+    /// Runs completed.
+    pub fn runs_done(&self) -> u32 {
+        self.run
+    }
+
     /// The inverse temperature of the next sweep.
     pub fn beta(&self) -> f64 {
         if self.rung < RUNGS { self.rung_beta(self.rung) } else { self.schedule.beta_of_sweep(self.sweep, self.settings.n_sweeps) }

@@ -7,16 +7,20 @@
 pub mod ais;
 pub mod anneal;
 pub mod clusters;
+pub mod cycling;
 pub mod ladder;
+pub mod optimise;
 pub mod population;
 pub mod sample;
 pub mod schedule;
 pub mod settings;
 pub mod start;
+pub mod state;
 pub mod tempering;
 
 pub use ais::{Ais, LnZ};
 pub use anneal::Anneal;
+pub use cycling::Cycling;
 pub use population::Population;
 pub use sample::{Sample, SampleSettings};
 pub use schedule::{Schedule, ScheduleShape, TemperatureRange, default_range};
@@ -25,4 +29,5 @@ pub use settings::{
     SettingsError, TemperingSettings,
 };
 pub use start::BestState;
+pub use state::MethodState;
 pub use tempering::Tempering;

@@ -13,7 +13,7 @@ use crate::snapshot::{Snapshot, SnapshotError};
 
 use super::schedule::default_range;
 use super::settings::{BetaSteps, PopulationSettings, SettingsError};
-use super::start::{BestState, later, own_draws, randomise, sound};
+use super::start::{BestState, later, own_draws, randomise, sound, sound_counters};
 
 /// Sweeps for which the default cold end is chosen.
 const DEFAULT_SWEEPS: u64 = 1000;
@@ -26,6 +26,8 @@ pub struct Population {
     beta: f64,
     step: u64,
     ln_z: f64,
+    /// Sum over steps of the relative variance of the mean weight.
+    ln_z_variance: f64,
     /// First ancestor of each replica.
     family: Vec<u32>,
     energies: Vec<f64>,
@@ -56,6 +58,7 @@ impl Population {
             beta: 0.0,
             step: 0,
             ln_z: sampler.plan().n_free() as f64 * std::f64::consts::LN_2,
+            ln_z_variance: 0.0,
             family: (0..n as u32).collect(),
             energies: vec![f64::INFINITY; n],
             best: BestState::default(),
@@ -80,6 +83,7 @@ impl Population {
         };
         let ln_weights: Vec<f64> = self.energies.iter().map(|e| -(next - self.beta) * e).collect();
         self.ln_z += math::log_sum_exp(&ln_weights) - math::ln(ln_weights.len() as f64);
+        self.ln_z_variance += (1.0 / effective_weights(&ln_weights) - 1.0 / ln_weights.len() as f64).max(0.0);
         self.beta = next;
         // 2. Resample.
         let offset = own_draws(key, SystemTag::named("population/resample")).stream().uniform();
@@ -134,6 +138,11 @@ impl Population {
         self.ln_z
     }
 
+    /// The standard error of [`Population::ln_z`], as if sweeps made the population independent between steps.
+    pub fn ln_z_error(&self) -> f64 {
+        self.ln_z_variance.sqrt()
+    }
+
     /// The mean family size rho = sum n_f^2 / R, from 1 (all independent) to R.
     pub fn family_size(&self) -> f64 {
         let mut sizes = vec![0_u64; self.family.len()];
@@ -164,7 +173,7 @@ impl Population {
     /// Appends everything that decides how it goes on.
     pub fn save(&self, prefix: &str, snapshot: &mut Snapshot) {
         snapshot.put(format!("{prefix}/step"), &[self.step]);
-        snapshot.put(format!("{prefix}/beta"), &[self.beta, self.ln_z]);
+        snapshot.put(format!("{prefix}/beta"), &[self.beta, self.ln_z, self.ln_z_variance]);
         snapshot.put(format!("{prefix}/family"), &self.family);
         snapshot.put(format!("{prefix}/energies"), &self.energies);
         self.best.save(prefix, snapshot);
@@ -177,11 +186,13 @@ impl Population {
     pub fn load(&mut self, prefix: &str, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let n = self.energies.len();
         let mut loaded = self.clone();
-        loaded.step = snapshot.get_n::<u64>(&format!("{prefix}/step"), 1)?[0];
+        let name = format!("{prefix}/step");
+        loaded.step = snapshot.get_n::<u64>(&name, 1)?[0];
+        sound_counters(&[loaded.step], &name)?;
         let name = format!("{prefix}/beta");
-        let numbers: Vec<f64> = snapshot.get_n(&name, 2)?;
-        (loaded.beta, loaded.ln_z) = (numbers[0], numbers[1]);
-        let in_range = (0.0..=self.beta_end).contains(&loaded.beta) && loaded.ln_z.is_finite();
+        let numbers: Vec<f64> = snapshot.get_n(&name, 3)?;
+        (loaded.beta, loaded.ln_z, loaded.ln_z_variance) = (numbers[0], numbers[1], numbers[2]);
+        let in_range = (0.0..=self.beta_end).contains(&loaded.beta) && loaded.ln_z.is_finite() && loaded.ln_z_variance >= 0.0;
         sound(in_range, &name, || format!("beta {} of {}, ln Z {}", loaded.beta, self.beta_end, loaded.ln_z))?;
         let name = format!("{prefix}/family");
         loaded.family = snapshot.get_n(&name, n)?;

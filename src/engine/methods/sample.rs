@@ -11,7 +11,7 @@ use crate::random::SystemTag;
 use crate::snapshot::{Snapshot, SnapshotError};
 
 use super::settings::{SettingsError, require};
-use super::start::{BestState, later, randomise, sound};
+use super::start::{BestState, later, randomise, sound, sound_counters};
 
 /// Sampling at temperatures from `from` to `to`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -221,6 +221,7 @@ impl Sample {
     pub fn load(&mut self, prefix: &str, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let name = format!("{prefix}/counters");
         let counters: Vec<u64> = snapshot.get_n(&name, 3)?;
+        sound_counters(&counters, &name)?;
         sound(counters[2] <= counters[1], &name, || format!("{} flips of {} attempts", counters[2], counters[1]))?;
         let energies = snapshot.get_n(&format!("{prefix}/energies"), self.energies.len())?;
         let single = Moments::unpack(&format!("{prefix}/single"), 1, snapshot)?[0];

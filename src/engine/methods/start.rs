@@ -137,6 +137,14 @@ impl BestState {
     }
 }
 
+/// Fails with [`SnapshotError::Invalid`] if a counter is too large to have been counted.
+pub(crate) fn sound_counters(counters: &[u64], name: &str) -> Result<(), SnapshotError> {
+    match counters.iter().find(|&&c| c >= 1 << 62) {
+        Some(c) => Err(SnapshotError::Invalid { name: name.to_owned(), what: format!("a counter of {c}") }),
+        None => Ok(()),
+    }
+}
+
 /// Fails with [`SnapshotError::Invalid`] for the section `name` unless `holds`.
 pub(crate) fn sound(holds: bool, name: &str, what: impl FnOnce() -> String) -> Result<(), SnapshotError> {
     if holds { Ok(()) } else { Err(SnapshotError::Invalid { name: name.to_owned(), what: what() }) }

@@ -13,7 +13,7 @@ use super::clusters::ClusterFinder;
 use super::ladder::{geometric_ladder, respace, swap_probability};
 use super::schedule::default_range;
 use super::settings::{ClusterMoves, SettingsError, TemperingSettings};
-use super::start::{BestState, descend, later, own_draws, randomise, sound};
+use super::start::{BestState, descend, later, own_draws, randomise, sound, sound_counters};
 
 /// Sweeps for which the default cold end is chosen.
 const DEFAULT_SWEEPS: u64 = 1000;
@@ -43,6 +43,7 @@ pub struct Tempering {
     energies: Vec<f64>,
     best: BestState,
     n_spins: usize,
+    keeps_states: bool,
     finder: ClusterFinder,
 }
 
@@ -85,13 +86,21 @@ impl Tempering {
             energies: vec![f64::INFINITY; sampler.n_replicas()],
             best: BestState::default(),
             n_spins: sampler.plan().n_spins(),
+            keeps_states: false,
             finder: ClusterFinder::default(),
         })
     }
 
+    /// Begins from the states that the sampler holds, not from random ones.
+    #[must_use]
+    pub fn keeping_states(mut self) -> Self {
+        self.keeps_states = true;
+        self
+    }
+
     /// Sweeps, moves clusters, swaps, and during adaptation now and then re-spaces the ladder.
     pub fn iterate<S: SpinSampler + ?Sized>(&mut self, sampler: &mut S, key: SweepKey) {
-        if self.iteration == 0 {
+        if self.iteration == 0 && !self.keeps_states {
             randomise(sampler, key);
         }
         // 1. Sweep at each replica's temperature.
@@ -289,6 +298,11 @@ impl Tempering {
         let k = self.k();
         let mut loaded = self.clone();
         loaded.iteration = snapshot.get_n::<u64>(&format!("{prefix}/iteration"), 1)?[0];
+        loaded.trips = snapshot.get_n(&format!("{prefix}/trips"), self.rung.len())?;
+        loaded.swap_n = snapshot.get_n(&format!("{prefix}/swap_n"), k - 1)?;
+        for (name, counters) in [("iteration", &[loaded.iteration][..]), ("trips", &loaded.trips), ("swap_n", &loaded.swap_n)] {
+            sound_counters(counters, &format!("{prefix}/{name}"))?;
+        }
         let name = format!("{prefix}/betas");
         loaded.betas = snapshot.get_n(&name, k)?;
         let ascend = loaded.betas.windows(2).all(|w| w[0] < w[1]) && loaded.betas[0] >= 0.0 && loaded.betas[k - 1].is_finite();
@@ -303,9 +317,7 @@ impl Tempering {
         let name = format!("{prefix}/came_from");
         loaded.came_from = snapshot.get_n(&name, self.rung.len())?;
         sound(loaded.came_from.iter().all(|&c| c <= FROM_COLD), &name, || "a value above 2".to_owned())?;
-        loaded.trips = snapshot.get_n(&format!("{prefix}/trips"), self.rung.len())?;
         loaded.swap_sum = snapshot.get_n(&format!("{prefix}/swap_sum"), k - 1)?;
-        loaded.swap_n = snapshot.get_n(&format!("{prefix}/swap_n"), k - 1)?;
         loaded.moments = Moments::unpack(&format!("{prefix}/moments"), k, snapshot)?;
         loaded.energies = snapshot.get_n(&format!("{prefix}/energies"), self.energies.len())?;
         loaded.best.load(prefix, self.n_spins, snapshot)?;

@@ -102,6 +102,41 @@ pub trait SpinSampler: Send + Sync {
     /// Sets the spins of `replica` from +1 or -1 by slot.
     fn write_spins(&mut self, replica: usize, spins: &[i8]);
 
+    /// Recomputes cached floats from the spins. Their owner calls it at the start of every step, so
+    /// that a resumed run has the same bits; exact caches have nothing to do.
+    fn refresh(&mut self) {}
+
+    /// Writes the spins of all replicas in neuron order: bit r % 64 of word r / 64 is replica r, set for +1.
+    ///
+    /// # Panics
+    /// If `lanes` is not one entry a neuron, or there are more than 512 replicas.
+    fn save_lanes(&self, lanes: &mut [[u64; 8]]) {
+        assert!(lanes.len() == self.plan().n_spins() && self.n_replicas() <= 512, "one entry a neuron, at most 512 replicas");
+        let plan = Arc::clone(self.plan());
+        for (entry, &slot) in lanes.iter_mut().zip(&plan.slot) {
+            *entry = [0; 8];
+            for replica in 0..self.n_replicas() {
+                entry[replica / 64] |= u64::from(self.is_up(slot as usize, replica)) << (replica % 64);
+            }
+        }
+    }
+
+    /// Sets the spins of all replicas from what [`SpinSampler::save_lanes`] wrote.
+    ///
+    /// # Panics
+    /// If `lanes` is not one entry a neuron.
+    fn load_lanes(&mut self, lanes: &[[u64; 8]]) {
+        let plan = Arc::clone(self.plan());
+        assert_eq!(lanes.len(), plan.n_spins(), "one entry a neuron");
+        let mut spins = vec![0_i8; lanes.len()];
+        for replica in 0..self.n_replicas() {
+            for (s, &neuron) in spins.iter_mut().zip(&plan.order) {
+                *s = if lanes[neuron as usize][replica / 64] >> (replica % 64) & 1 == 1 { 1 } else { -1 };
+            }
+            self.write_spins(replica, &spins);
+        }
+    }
+
     /// Makes replica r a copy of old replica `from[r]`; inverse temperatures stay with the index.
     fn select_replicas(&mut self, from: &[u32]);
 

@@ -1,0 +1,170 @@
+//! Any method under way: what a simulation steps and a checkpoint holds.
+
+use crate::engine::spins::{SpinSampler, SweepKey};
+use crate::snapshot::{Snapshot, SnapshotError};
+
+use super::ais::Ais;
+use super::anneal::Anneal;
+use super::cycling::Cycling;
+use super::optimise;
+use super::population::Population;
+use super::sample::Sample;
+use super::settings::{MethodSettings, SettingsError};
+use super::start::BestState;
+use super::tempering::Tempering;
+
+/// A method under way.
+#[derive(Clone, Debug)]
+pub enum MethodState {
+    /// Sampling at a temperature or a row of them.
+    Sample(Sample),
+    /// Simulated annealing.
+    Anneal(Anneal),
+    /// Parallel tempering.
+    Tempering(Tempering),
+    /// Population annealing.
+    Population(Population),
+    /// Annealed importance sampling.
+    Ais(Ais),
+    /// Thermal cycling, also as chosen by the preset.
+    Cycling(Cycling),
+}
+
+impl MethodState {
+    /// A method that has not begun, for the model and replicas of `sampler`.
+    ///
+    /// # Errors
+    /// If a setting is out of range, or the replicas are too few or share random numbers where the method needs independent ones.
+    pub fn new<S: SpinSampler + ?Sized>(settings: &MethodSettings, sampler: &S) -> Result<Self, SettingsError> {
+        settings.validate()?;
+        Ok(match settings {
+            MethodSettings::Sample(s) => MethodState::Sample(Sample::new(*s, sampler)?),
+            MethodSettings::Anneal(s) => MethodState::Anneal(Anneal::new(*s, sampler)?),
+            MethodSettings::Tempering(s) => MethodState::Tempering(Tempering::new(*s, sampler)?),
+            MethodSettings::Population(s) => MethodState::Population(Population::new(*s, sampler)?),
+            MethodSettings::Ais(s) => MethodState::Ais(Ais::new(*s, sampler)?),
+            MethodSettings::Cycling(s) => MethodState::Cycling(Cycling::new(*s, sampler)?),
+            MethodSettings::Optimise(s) => MethodState::Cycling(Cycling::new(optimise::choose(s, sampler), sampler)?),
+        })
+    }
+
+    /// Runs one iteration; `key` must name another step each time. A finished method does nothing.
+    pub fn iterate<S: SpinSampler + ?Sized>(&mut self, sampler: &mut S, key: SweepKey) {
+        match self {
+            MethodState::Sample(m) => m.iterate(sampler, key),
+            MethodState::Anneal(m) => m.iterate(sampler, key),
+            MethodState::Tempering(m) => m.iterate(sampler, key),
+            MethodState::Population(m) => m.iterate(sampler, key),
+            MethodState::Ais(m) => m.iterate(sampler, key),
+            MethodState::Cycling(m) => m.iterate(sampler, key),
+        }
+    }
+
+    /// True when there is nothing left to do; tempering never finishes by itself.
+    pub fn is_finished(&self) -> bool {
+        match self {
+            MethodState::Sample(m) => m.is_finished(),
+            MethodState::Anneal(m) => m.is_finished(),
+            MethodState::Tempering(_) => false,
+            MethodState::Population(m) => m.is_finished(),
+            MethodState::Ais(m) => m.is_finished(),
+            MethodState::Cycling(m) => m.is_finished(),
+        }
+    }
+
+    /// The state of the lowest energy so far; `None` before the first.
+    pub fn best(&self) -> Option<&BestState> {
+        let best = match self {
+            MethodState::Sample(m) => m.best(),
+            MethodState::Anneal(m) => m.best(),
+            MethodState::Tempering(m) => m.best(),
+            MethodState::Population(m) => m.best(),
+            MethodState::Ais(m) => m.best(),
+            MethodState::Cycling(m) => m.best(),
+        };
+        (!best.spins.is_empty()).then_some(best)
+    }
+
+    /// The energy of each replica after the last iteration that measured it; infinite before.
+    pub fn energies(&self) -> &[f64] {
+        match self {
+            MethodState::Sample(m) => m.energies(),
+            MethodState::Anneal(m) => m.energies(),
+            MethodState::Tempering(m) => m.energies(),
+            MethodState::Population(m) => m.energies(),
+            MethodState::Ais(m) => m.energies(),
+            MethodState::Cycling(m) => m.energies(),
+        }
+    }
+
+    /// True if the method promises no distribution, only a low energy.
+    pub fn is_driven(&self) -> bool {
+        matches!(self, MethodState::Cycling(_) | MethodState::Anneal(_))
+    }
+
+    /// The inverse temperature now: of all replicas, or of the coldest rung.
+    pub fn beta(&self) -> f64 {
+        match self {
+            MethodState::Sample(m) => m.beta(),
+            MethodState::Anneal(m) => m.beta(),
+            MethodState::Tempering(m) => m.betas()[m.betas().len() - 1],
+            MethodState::Population(m) => m.beta(),
+            MethodState::Ais(m) => m.beta(),
+            MethodState::Cycling(m) => m.beta(),
+        }
+    }
+
+    /// Named figures of its progress and result, for tables and recorders.
+    pub fn report(&self) -> Vec<(&'static str, f64)> {
+        match self {
+            MethodState::Sample(m) => m.report(),
+            MethodState::Anneal(m) => vec![("beta", m.beta()), ("runs_done", f64::from(m.runs_done()))],
+            MethodState::Tempering(m) => {
+                let rates = m.swap_rates();
+                let lowest = rates.iter().copied().fold(1.0, f64::min);
+                vec![("barrier", m.barrier()), ("lowest_swap_rate", lowest), ("round_trips", m.round_trips() as f64)]
+            }
+            MethodState::Population(m) => {
+                vec![("beta", m.beta()), ("ln_z", m.ln_z()), ("ln_z_error", m.ln_z_error()), ("family_size", m.family_size())]
+            }
+            MethodState::Ais(m) => {
+                let mut figures = vec![("beta", m.beta())];
+                if let Some(below) = m.ln_z() {
+                    figures.extend([("ln_z", below.estimate), ("ln_z_error", below.error), ("effective_weights", below.effective)]);
+                }
+                figures.extend(m.ln_z_above().map(|above| ("ln_z_above", above.estimate)));
+                figures
+            }
+            MethodState::Cycling(m) => {
+                vec![("cycles", m.n_cycles() as f64), ("sweeps", m.sweeps_done() as f64), ("idle_cycles", m.idle_cycles() as f64)]
+            }
+        }
+    }
+
+    /// Appends everything that decides how it goes on; the spins are the sampler's to save.
+    pub fn save(&self, prefix: &str, snapshot: &mut Snapshot) {
+        match self {
+            MethodState::Sample(m) => m.save(prefix, snapshot),
+            MethodState::Anneal(m) => m.save(prefix, snapshot),
+            MethodState::Tempering(m) => m.save(prefix, snapshot),
+            MethodState::Population(m) => m.save(prefix, snapshot),
+            MethodState::Ais(m) => m.save(prefix, snapshot),
+            MethodState::Cycling(m) => m.save(prefix, snapshot),
+        }
+    }
+
+    /// Restores what [`MethodState::save`] wrote, into a method of the same settings.
+    ///
+    /// # Errors
+    /// If a section is missing or does not fit the settings.
+    pub fn load(&mut self, prefix: &str, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        match self {
+            MethodState::Sample(m) => m.load(prefix, snapshot),
+            MethodState::Anneal(m) => m.load(prefix, snapshot),
+            MethodState::Tempering(m) => m.load(prefix, snapshot),
+            MethodState::Population(m) => m.load(prefix, snapshot),
+            MethodState::Ais(m) => m.load(prefix, snapshot),
+            MethodState::Cycling(m) => m.load(prefix, snapshot),
+        }
+    }
+}
