@@ -1,0 +1,31 @@
+//! The files under `assets/` are what `assets/README.md` says they are.
+
+use lehr::topology::generate::random_sparse;
+use lehr::topology::read::{ReadOptions, load, write_rudy};
+use lehr::units::Seed;
+
+fn asset(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name)
+}
+
+#[test]
+fn maxcut_800_is_what_the_generator_makes() {
+    let model = random_sparse(800, 19_176, -1.0, Seed(1)).expect("the settings are valid");
+    let text = std::fs::read_to_string(asset("maxcut_800.txt")).expect("the asset exists");
+    assert!(text == write_rudy(&model).expect("the model has no fields"), "assets/maxcut_800.txt differs from its generator");
+    let instance = load(None, &asset("maxcut_800.txt"), ReadOptions::default()).expect("the asset is well formed");
+    assert_eq!((instance.model, instance.max_cut.map(|m| m.total_weight)), (model, Some(19_176.0)));
+}
+
+#[test]
+fn digits_are_1797_images_with_labels() {
+    let mut reader = csv::Reader::from_path(asset("digits.csv")).expect("the asset exists");
+    assert_eq!(reader.headers().expect("a header row").iter().last(), Some("label"));
+    let mut n_of_label = [0; 10];
+    for row in reader.deserialize::<Vec<u8>>() {
+        let row = row.expect("whole numbers");
+        assert!(row.len() == 65 && row[..64].iter().all(|&pixel| pixel <= 16), "{row:?}");
+        n_of_label[usize::from(row[64])] += 1;
+    }
+    assert_eq!(n_of_label, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
+}
