@@ -129,11 +129,15 @@ impl Snapshot {
     /// The array called `name`.
     ///
     /// # Errors
-    /// If it is missing or of another type.
+    /// If it is missing, of another type or cut short.
     pub fn get<T: Element>(&self, name: &str) -> Result<Vec<T>, SnapshotError> {
         let section = self.section(name).ok_or_else(|| SnapshotError::Missing(name.to_owned()))?;
         if section.dtype != T::DTYPE {
             return Err(SnapshotError::WrongType { name: name.to_owned(), found: section.dtype, expected: T::DTYPE });
+        }
+        if !section.bytes.len().is_multiple_of(size_of::<T>()) {
+            let what = format!("{} bytes are not a whole number of elements of {}", section.bytes.len(), size_of::<T>());
+            return Err(SnapshotError::Invalid { name: name.to_owned(), what });
         }
         Ok(bytemuck::pod_collect_to_vec(&section.bytes))
     }

@@ -18,6 +18,7 @@ use crate::topology::{Births, Blueprint, BuildError, Columns, Deaths, Fabric, Fa
 use crate::units::Seed;
 
 use super::failure::{Failure, StepError, caught, throw};
+use super::finite::FiniteCheck;
 use super::hash::{StateHash, combine, hash_section};
 use super::schedule::{Executor, Paused, new_schedule, set_executor};
 use super::state::{self, States};
@@ -29,8 +30,9 @@ use super::state::{self, States};
 /// poisoned, takes no further step and is not saved, until [`Simulation::load`] restores it.
 pub struct Simulation {
     world: World,
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     poison: Option<Failure>,
+    finite: FiniteCheck,
     is_built: bool,
 }
 
@@ -46,7 +48,7 @@ impl Simulation {
         world.init_resource::<Deaths>();
         world.init_resource::<Paused>();
         world.init_resource::<States>();
-        let mut sim = Simulation { world, schedule: new_schedule(), poison: None, is_built: false };
+        let mut sim = Simulation { world, schedule: new_schedule(), poison: None, finite: FiniteCheck::default(), is_built: false };
         sim.state(EnergyLedger::default());
         sim.state(Metrics::default());
         sim
@@ -185,12 +187,7 @@ impl Simulation {
         self.world.clear_trackers();
         let failure = match run {
             Err(payload) => Some(caught(payload, step)),
-            Ok(()) => self.world.resource::<EnergyLedger>().check().err().map(|error| Failure {
-                step,
-                culprit: "energy".to_owned(),
-                message: error.to_string(),
-                is_panic: false,
-            }),
+            Ok(()) => self.check_numbers(step),
         };
         match failure {
             Some(failure) => {
@@ -199,6 +196,13 @@ impl Simulation {
             }
             None => Ok(()),
         }
+    }
+
+    /// What is wrong with the energies, weights and biases after a step, if anything is.
+    fn check_numbers(&mut self, step: u64) -> Option<Failure> {
+        let energy = self.world.resource::<EnergyLedger>().check().err().map(|error| ("energy", error.to_string()));
+        let what = energy.or_else(|| self.finite.find_non_finite(&self.world).map(|message| ("numbers", message)));
+        what.map(|(culprit, message)| Failure { step, culprit: culprit.to_owned(), message, is_panic: false })
     }
 
     /// Number of finished steps.
@@ -288,15 +292,13 @@ impl Simulation {
     /// Column `C` of the population called `name`, one a neuron.
     pub fn neurons<C: Column>(&self, name: &str) -> Option<&[C]> {
         let fabric = self.world.get_resource::<Fabric>()?;
-        let population = fabric.population(fabric.find_population(name)?);
-        rows_of(&self.world, fabric.neuron_kinds[population.kind].first, population.rows())
+        fabric.neuron_rows(&self.world, fabric.find_population(name)?)
     }
 
     /// Column `C` of the projection called `name`, one a synapse, sorted by (target, source).
     pub fn synapses<C: Column>(&self, name: &str) -> Option<&[C]> {
         let fabric = self.world.get_resource::<Fabric>()?;
-        let projection = fabric.projection(fabric.find_projection(name)?);
-        rows_of(&self.world, fabric.synapse_kinds[projection.kind].first, projection.rows())
+        fabric.synapse_rows(&self.world, fabric.find_projection(name)?)
     }
 
     /// Column `C` of the population called `name`, mutable.
@@ -336,11 +338,4 @@ fn rows_of_mut<C: Column>(world: &mut World, first: Option<Entity>, rows: Range<
         return Some(&mut []);
     }
     columns::column_mut::<C>(world, first?).map(|column| &mut column[rows])
-}
-
-fn rows_of<C: Column>(world: &World, first: Option<Entity>, rows: Range<usize>) -> Option<&[C]> {
-    if rows.is_empty() {
-        return Some(&[]);
-    }
-    columns::column::<C>(world, first?).map(|column| &column[rows])
 }

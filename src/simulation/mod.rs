@@ -2,9 +2,13 @@
 
 pub mod builder;
 pub mod failure;
+mod finite;
 pub mod hash;
 pub mod schedule;
 pub mod state;
+
+#[cfg(test)]
+mod tests;
 
 pub use builder::Simulation;
 pub use failure::{Failure, StepError};

@@ -74,7 +74,7 @@ pub(super) fn new_schedule() -> Schedule {
     schedule
 }
 
-fn settings() -> ScheduleBuildSettings {
+pub(super) fn settings() -> ScheduleBuildSettings {
     ScheduleBuildSettings {
         ambiguity_detection: LogLevel::Error,
         hierarchy_detection: LogLevel::Error,

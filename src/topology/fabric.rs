@@ -15,6 +15,7 @@ use bevy_ecs::world::World;
 
 use crate::components::{Bias, Clamped, Column, Weight};
 
+use super::columns::column;
 use super::table::entities;
 
 /// Position of a population among the populations.
@@ -250,6 +251,18 @@ impl Fabric {
         self.structure.get()
     }
 
+    /// Column `C` of a population; `None` if it has no such column.
+    pub fn neuron_rows<'w, C: Column>(&self, world: &'w World, population: PopulationIdx) -> Option<&'w [C]> {
+        let p = self.population(population);
+        rows_of(world, &self.neuron_kinds[p.kind], p.rows())
+    }
+
+    /// Column `C` of a projection; `None` if it has no such column.
+    pub fn synapse_rows<'w, C: Column>(&self, world: &'w World, projection: ProjectionIdx) -> Option<&'w [C]> {
+        let p = self.projection(projection);
+        rows_of(world, &self.synapse_kinds[p.kind], p.rows())
+    }
+
     /// Asserts that every kind is one table with as many rows as its ranges, and every projection's
     /// rows as many as its offsets say.
     pub(crate) fn check(&self, world: &World) {
@@ -277,6 +290,13 @@ impl Fabric {
             Family::Synapse => &mut self.synapse_kinds,
         }
     }
+}
+
+fn rows_of<'w, C: Column>(world: &'w World, kind: &Kind, rows: Range<usize>) -> Option<&'w [C]> {
+    if rows.is_empty() {
+        return Some(&[]);
+    }
+    column::<C>(world, kind.first?).map(|column| &column[rows])
 }
 
 /// The two families of tables.
