@@ -1,6 +1,11 @@
 //! What the binaries of the comparison share: the clock, the schedule and the line they print.
 
-use lehr::plan::IsingModel;
+use std::sync::Arc;
+
+use lehr::engine::spins::SpinSampler;
+use lehr::engine::spins::replica::ReplicaSampler;
+use lehr::kernels::simd::Simd;
+use lehr::plan::{IsingModel, SpinPlan};
 use lehr::topology::read::{Instance, ReadOptions, load};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -61,4 +66,15 @@ impl Line<'_> {
 /// Spins times sweeps times reads.
 pub fn updates(model: &IsingModel, sweeps: u32, reads: usize) -> u64 {
     model.n_spins() as u64 * u64::from(sweeps) * reads as u64
+}
+
+/// The engine of this name, or an end of the program that says why there is none.
+pub fn sampler(engine: &str, plan: &Arc<SpinPlan>, _n_replicas: usize) -> Box<dyn SpinSampler> {
+    match engine {
+        "one" => Box::new(ReplicaSampler::new(plan.clone(), Simd::best())),
+        _ => {
+            eprintln!("no engine {engine:?}");
+            std::process::exit(2);
+        }
+    }
 }

@@ -1,0 +1,45 @@
+//! Times lehr's spin engines: `lehr_side ENGINE INSTANCE SWEEPS READS SEED`.
+//!
+//! `one` anneals one replica, READS times over; `lanes` (independent random numbers) and `shared`
+//! anneal READS replicas at once. Threads: RAYON_NUM_THREADS.
+
+use std::sync::Arc;
+
+use lehr::engine::methods::start::randomise;
+use lehr::engine::spins::{Rule, Scan, SpinSampler, SweepKey};
+use lehr::random::SystemTag;
+use lehr::topology::compile_spins;
+use lehr::units::Seed;
+use lehr_peers::{Line, beta, cpu_seconds, instance, sampler, updates};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |k: usize| arguments[k].parse::<u64>().expect("a whole number");
+    let (engine, path, sweeps, reads, seed) = (arguments[0].as_str(), arguments[1].as_str(), number(2) as u32, number(3), number(4));
+    let model = instance(path).model;
+    let plan = Arc::new(compile_spins(&model, &[]));
+    let rounds = if engine == "one" { reads } else { 1 };
+    let mut energies = Vec::new();
+    let mut spent = 0.0;
+    for round in 0..rounds {
+        let mut sampler = sampler(engine, &plan, reads as usize);
+        spent += anneal(sampler.as_mut(), sweeps, Seed(seed * 1000 + round));
+        let mut found = vec![0.0; sampler.n_replicas()];
+        sampler.energies(&mut found);
+        energies.extend(found);
+    }
+    let updates = updates(&model, sweeps, reads as usize);
+    Line { engine: &format!("lehr_{engine}"), path, updates, cpu_seconds: spent, energies: &energies }.print();
+}
+
+/// CPU seconds of an annealing from random spins; set-up is left out, as it is for the peers.
+fn anneal(sampler: &mut dyn SpinSampler, sweeps: u32, seed: Seed) -> f64 {
+    let key = |sweep| SweepKey { seed, system: SystemTag::named("peers"), step: 0, sweep };
+    randomise(sampler, key(0));
+    let start = cpu_seconds();
+    for sweep in 0..sweeps {
+        sampler.set_betas(&[beta(sweep, sweeps)]);
+        sampler.sweep(Rule::Metropolis, Scan::Colours, key(sweep));
+    }
+    cpu_seconds() - start
+}
