@@ -191,9 +191,12 @@ fn a_refused_state_leaves_everything_as_it_was() {
         let mut missing = good.clone();
         missing.sections.remove(i);
         assert!(sim.load(&missing).is_err(), "without {}", good.sections[i].name);
-        let mut short = good.clone();
-        short.sections[i].bytes.pop();
-        assert!(sim.load(&short).is_err() || good.sections[i].bytes.is_empty(), "{} cut short", good.sections[i].name);
+        // A text cut short is another text; every other section is noticed.
+        if !good.sections[i].bytes.is_empty() && good.sections[i].name != "energy/names" {
+            let mut short = good.clone();
+            short.sections[i].bytes.pop();
+            assert!(sim.load(&short).is_err(), "{} cut short", good.sections[i].name);
+        }
         assert_eq!(sim.save().unwrap(), before);
     }
     let mut broken = |section: &str, element: usize, bytes: &[u8]| {
@@ -209,5 +212,5 @@ fn a_refused_state_leaves_everything_as_it_was() {
     assert!(broken("neuron/out/NeuronId", 3, &u64::MAX.to_le_bytes()).contains("was never handed out"));
     assert!(broken("synapse/in->out/Source", 1, &99_u32.to_le_bytes()).contains("leaves its populations"));
     assert!(broken("synapse/in->out/Target", 0, &3_u32.to_le_bytes()).contains("out of order"));
-    assert!(broken("energy/values", 0, &f64::NAN.to_le_bytes()).contains("term 0 is NaN"));
+    assert!(broken("energy/values", 0, &f64::NAN.to_le_bytes()).contains("NaN"));
 }
