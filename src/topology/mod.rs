@@ -13,6 +13,7 @@ pub mod generate;
 pub mod nearest;
 pub mod read;
 pub mod restructure;
+pub mod segments;
 pub mod store;
 mod table;
 
@@ -23,3 +24,4 @@ pub use columns::Columns;
 pub use compile::compile_spins;
 pub use edits::{Births, Deaths, End, NeuronBirth, SynapseBirth};
 pub use fabric::{Fabric, Family, Population, PopulationIdx, Projection, ProjectionIdx};
+pub use segments::{Rows, Segment, SegmentMut, Segments};
