@@ -1,0 +1,19 @@
+//! Scenes: a RON text becomes a checked [`Scene`], and that a simulation.
+//!
+//! Reading goes through three passes, each of which reports all its errors: syntax (is it RON),
+//! shape (are these the fields of a scene) and meaning (do the numbers, names and files make sense).
+//! Overrides are spliced into the text between the first and the second.
+
+mod code;
+mod nearest;
+mod overrides;
+mod report;
+mod shape;
+mod syntax;
+mod text;
+mod tree;
+mod wire;
+
+pub use code::Code;
+pub use report::{Complaint, Format, Report};
+pub use text::{Place, Source};

@@ -1,0 +1,704 @@
+//! The scene as typed: format 1, field by field, with its defaults. `meaning` makes the checked scene of it.
+//!
+//! Every enum is written `Kind(field: value, ...)`; a field with a default may be left out, and an
+//! optional one is written without `Some`. Numbers carry no units but those of the model: energies
+//! and temperatures share the unit of the couplings (k_B = 1).
+
+use serde::Deserialize;
+
+/// `Scene(format: 1, ...)`.
+#[derive(Debug, Deserialize)]
+#[serde(rename = "Scene", deny_unknown_fields)]
+pub struct SceneWire {
+    /// Always 1.
+    #[serde(rename = "format")]
+    pub _format: u32,
+    /// Name of runs and titles; the file's name without `.ron` if left out.
+    pub name: Option<String>,
+    /// Seed of the run.
+    #[serde(default)]
+    pub seed: u64,
+    /// Steps of the run; as many as the method needs if left out.
+    pub steps: Option<u64>,
+    /// Steps between rows of metrics.
+    #[serde(default = "one")]
+    pub record_every: u64,
+    /// Steps between checkpoints; only at the end if left out.
+    pub checkpoint_every: Option<u64>,
+    /// Who there is.
+    pub populations: Vec<PopulationWire>,
+    /// How they are joined.
+    #[serde(default)]
+    pub projections: Vec<ProjectionWire>,
+    /// What happens in a step, in order.
+    pub systems: Vec<SystemWire>,
+}
+
+/// Every field of a scene, in order.
+pub const SCENE_FIELDS: [&str; 9] =
+    ["format", "name", "seed", "steps", "record_every", "checkpoint_every", "populations", "projections", "systems"];
+
+fn one() -> u64 {
+    1
+}
+
+/// A population.
+#[derive(Debug, Deserialize)]
+pub enum PopulationWire {
+    /// Two-valued neurons.
+    Spins(SpinsWire),
+}
+
+/// `Spins(name: "spins", ...)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpinsWire {
+    /// Its name.
+    pub name: String,
+    /// Number of neurons; from the couplings if left out.
+    pub count: Option<u64>,
+    /// `Spin`: -1 and +1; `Binary`: 0 and 1.
+    #[serde(default)]
+    pub values: ValuesWire,
+    /// Field h on every neuron: the energy holds -h s.
+    #[serde(default)]
+    pub field: f64,
+    /// Fields h of single neurons, (neuron, h), in place of `field`.
+    #[serde(default)]
+    pub fields: Vec<(u64, f64)>,
+    /// Neurons that never move, (neuron, value).
+    #[serde(default)]
+    pub clamped: Vec<(u64, i64)>,
+}
+
+/// The two values of a neuron.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum ValuesWire {
+    /// -1 and +1.
+    #[default]
+    Spin,
+    /// 0 and 1.
+    Binary,
+}
+
+/// A projection.
+#[derive(Debug, Deserialize)]
+pub enum ProjectionWire {
+    /// Couplings that act both ways.
+    Symmetric(SymmetricWire),
+}
+
+/// `Symmetric(couplings: ...)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SymmetricWire {
+    /// `"from->to"`; may be left out if there is one population. Both ends are the same population.
+    pub name: Option<String>,
+    /// Where the couplings come from.
+    pub couplings: CouplingsWire,
+}
+
+/// Where couplings come from. The energy holds -J s s, so positive J favours equal neighbours.
+#[derive(Debug, Deserialize)]
+pub enum CouplingsWire {
+    /// A G-set or rudy file whose weights are those of a Max-Cut problem: J = -w, metrics `cut` and `best_cut`.
+    MaxCut(FileWire),
+    /// A rudy file whose weights are couplings: J = w.
+    EdgeList(FileWire),
+    /// A Matrix Market file of J, its diagonal being fields.
+    MatrixMarket(FileWire),
+    /// A QUBO or BQM in coordinate text.
+    Qubo(FileWire),
+    /// A square lattice.
+    Lattice(LatticeWire),
+    /// A cubic lattice.
+    CubicLattice(CubicWire),
+    /// A square torus of +-1 couplings.
+    PlusMinusTorus(TorusWire),
+    /// A square torus of frustrated tiles whose ground state is known: metric `residual`.
+    PlantedTorus(PlantedWire),
+    /// A random graph with the same number of neighbours everywhere.
+    RandomRegular(RegularWire),
+    /// A random graph with a given number of couplings.
+    RandomGraph(GraphWire),
+    /// Every pair coupled at random.
+    SherringtonKirkpatrick(MeanFieldWire),
+    /// Couplings written out: [(i, j, J), ...].
+    Pairs(Vec<(u64, u64, f64)>),
+    /// A memory of patterns.
+    Hopfield(HopfieldWire),
+}
+
+/// `(path: "file")`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileWire {
+    /// The file, relative to the scene's folder.
+    pub path: String,
+}
+
+/// `Lattice(width: 32, height: 32)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatticeWire {
+    /// Neurons in a row.
+    pub width: u64,
+    /// Number of rows.
+    pub height: u64,
+    /// True for a torus.
+    #[serde(default = "yes")]
+    pub periodic: bool,
+    /// The couplings.
+    #[serde(default)]
+    pub strengths: StrengthsWire,
+    /// Number of the random instance.
+    #[serde(default)]
+    pub instance: u64,
+}
+
+/// `CubicLattice(width: 8, height: 8, depth: 8)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CubicWire {
+    /// Neurons in a row.
+    pub width: u64,
+    /// Rows in a layer.
+    pub height: u64,
+    /// Number of layers.
+    pub depth: u64,
+    /// True for a torus.
+    #[serde(default = "yes")]
+    pub periodic: bool,
+    /// The couplings.
+    #[serde(default)]
+    pub strengths: StrengthsWire,
+    /// Number of the random instance.
+    #[serde(default)]
+    pub instance: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The distribution of couplings.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub enum StrengthsWire {
+    /// All the same.
+    Constant(f64),
+    /// This or its negative, each with probability 1/2.
+    PlusMinus(f64),
+    /// Normal with mean 0 and this standard deviation.
+    Gaussian(f64),
+}
+
+impl Default for StrengthsWire {
+    fn default() -> Self {
+        StrengthsWire::Constant(1.0)
+    }
+}
+
+/// `PlusMinusTorus(width: 32, height: 32)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TorusWire {
+    /// Neurons in a row.
+    pub width: u64,
+    /// Number of rows.
+    pub height: u64,
+    /// Number of the random instance.
+    #[serde(default)]
+    pub instance: u64,
+}
+
+/// `PlantedTorus(width: 32, height: 32)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlantedWire {
+    /// Neurons in a row, even.
+    pub width: u64,
+    /// Number of rows, even.
+    pub height: u64,
+    /// Shares of the tile classes C1, C2 and C3; the rest is C4.
+    pub shares: Option<(f64, f64, f64)>,
+    /// Number of the random instance.
+    #[serde(default)]
+    pub instance: u64,
+}
+
+/// `RandomRegular(degree: 3)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegularWire {
+    /// Neighbours of each neuron.
+    pub degree: u64,
+    /// The couplings.
+    #[serde(default)]
+    pub strengths: StrengthsWire,
+    /// Number of the random instance.
+    #[serde(default)]
+    pub instance: u64,
+}
+
+/// `RandomGraph(n_couplings: 1000)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraphWire {
+    /// Number of couplings.
+    pub n_couplings: u64,
+    /// The couplings.
+    #[serde(default)]
+    pub strengths: StrengthsWire,
+    /// Number of the random instance.
+    #[serde(default)]
+    pub instance: u64,
+}
+
+/// `SherringtonKirkpatrick()`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeanFieldWire {
+    /// `Gaussian`: variance 1/N; `PlusMinus`: +-1/sqrt(N); `PlusMinusOne`: +-1.
+    #[serde(default)]
+    pub strengths: MeanFieldStrengths,
+    /// Number of the random instance.
+    #[serde(default)]
+    pub instance: u64,
+}
+
+/// The couplings of a Sherrington-Kirkpatrick model.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub enum MeanFieldStrengths {
+    /// Normal with variance 1/N.
+    #[default]
+    Gaussian,
+    /// +-1/sqrt(N).
+    PlusMinus,
+    /// +-1.
+    PlusMinusOne,
+}
+
+/// `Hopfield(path: "digits.csv")`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HopfieldWire {
+    /// A table of patterns, one a row: pixels, then a label. The first pattern of each label is stored.
+    pub path: String,
+    /// How patterns become couplings.
+    #[serde(default)]
+    pub rule: HopfieldRule,
+    /// A pixel is +1 from this value on.
+    #[serde(default = "half_ink")]
+    pub threshold: f64,
+}
+
+fn half_ink() -> f64 {
+    8.0
+}
+
+/// How patterns become couplings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum HopfieldRule {
+    /// The projection onto the patterns (Personnaz, Guyon, Dreyfus 1985); keeps correlated patterns apart.
+    #[default]
+    PseudoInverse,
+    /// The sum of outer products (Hopfield 1982).
+    Hebb,
+}
+
+/// A system: exactly one moves the spins.
+#[derive(Debug, Deserialize)]
+pub enum SystemWire {
+    /// Sampling at one temperature, or along a ramp.
+    Sample(SampleWire),
+    /// Simulated annealing.
+    Anneal(AnnealWire),
+    /// Parallel tempering.
+    Temper(TemperWire),
+    /// Population annealing.
+    PopulationAnneal(PopulationAnnealWire),
+    /// Annealed importance sampling.
+    Ais(AisWire),
+    /// Thermal cycling.
+    Cycle(CycleWire),
+    /// The preset for a low energy.
+    Optimise(OptimiseWire),
+    /// Recall of stored patterns.
+    Recall(RecallWire),
+}
+
+/// How a spin decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum RuleWire {
+    /// Metropolis.
+    #[default]
+    Metropolis,
+    /// Glauber, Gibbs.
+    HeatBath,
+}
+
+/// The order of visits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum ScanWire {
+    /// Independent sets, one after the other.
+    #[default]
+    Colours,
+    /// One after the other.
+    Sequential,
+    /// At random.
+    Random,
+}
+
+/// Whose random numbers a replica uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum RandomnessWire {
+    /// Its own.
+    #[default]
+    Independent,
+    /// Those of its site, shared by all replicas: faster, for the best of many annealing runs only.
+    Shared,
+}
+
+/// How the temperature falls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum CoolingWire {
+    /// Equal steps in 1/T.
+    #[default]
+    LinearBeta,
+    /// Equal ratios.
+    Geometric,
+    /// Equal steps in T.
+    LinearTemperature,
+    /// Constant thermodynamic speed.
+    ConstantSpeed,
+}
+
+/// `Sample(temperature: 2.27)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleWire {
+    /// Runs at steps divisible by it.
+    #[serde(default = "one")]
+    pub every: u64,
+    /// Temperature, at the first step if it is a ramp.
+    pub temperature: f64,
+    /// Temperature at the last step; the same as at the first if left out.
+    pub end_temperature: Option<f64>,
+    /// Number of plateaus of a ramp; every step has its own temperature if left out.
+    pub plateaus: Option<u64>,
+    /// Sweeps in a step.
+    #[serde(default = "one")]
+    pub sweeps_per_step: u64,
+    /// Steps at the start (of each plateau) that the averages leave out.
+    #[serde(default)]
+    pub burn_in_steps: u64,
+    /// Independent copies.
+    #[serde(default = "one")]
+    pub replicas: u64,
+    /// Whose random numbers.
+    #[serde(default)]
+    pub randomness: RandomnessWire,
+    /// How a spin decides.
+    #[serde(default)]
+    pub rule: RuleWire,
+    /// Order of visits.
+    #[serde(default)]
+    pub scan: ScanWire,
+}
+
+/// `Anneal(sweeps: 1000)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AnnealWire {
+    /// Runs at steps divisible by it.
+    pub every: u64,
+    /// Sweeps from hot to cold.
+    pub sweeps: u64,
+    /// Times it is repeated from fresh random states.
+    pub runs: u64,
+    /// Sweeps in a step.
+    pub sweeps_per_step: u64,
+    /// Hottest temperature; from all local fields if left out.
+    pub hot: Option<f64>,
+    /// Coldest temperature; from all local fields if left out.
+    pub cold: Option<f64>,
+    /// How the temperature falls.
+    pub cooling: CoolingWire,
+    /// Ends each run with a greedy descent.
+    pub quench: bool,
+    /// Copies annealed side by side; the best counts.
+    pub replicas: u64,
+    /// Whose random numbers.
+    pub randomness: RandomnessWire,
+    /// How a spin decides.
+    pub rule: RuleWire,
+    /// Order of visits.
+    pub scan: ScanWire,
+}
+
+impl Default for AnnealWire {
+    fn default() -> Self {
+        AnnealWire {
+            every: 1,
+            sweeps: 1000,
+            runs: 1,
+            sweeps_per_step: 10,
+            hot: None,
+            cold: None,
+            cooling: CoolingWire::LinearBeta,
+            quench: true,
+            replicas: 1,
+            randomness: RandomnessWire::Independent,
+            rule: RuleWire::Metropolis,
+            scan: ScanWire::Colours,
+        }
+    }
+}
+
+/// Which clusters move between replicas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum ClustersWire {
+    /// None.
+    #[default]
+    Off,
+    /// One, of a random differing spin.
+    One,
+    /// All, each with probability 1/2.
+    All,
+}
+
+/// `Temper(temperatures: 16)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TemperWire {
+    /// Runs at steps divisible by it.
+    pub every: u64,
+    /// Rungs of the ladder.
+    pub temperatures: u64,
+    /// Hottest temperature; from all local fields if left out.
+    pub hot: Option<f64>,
+    /// Coldest temperature; from all local fields if left out.
+    pub cold: Option<f64>,
+    /// Sweeps between swaps; a step is these sweeps and one round of swaps.
+    pub sweeps_per_step: u64,
+    /// Steps at the start in which the ladder is spaced anew.
+    pub adaptation_steps: u64,
+    /// Isoenergetic cluster moves between copies of a temperature.
+    pub clusters: ClustersWire,
+    /// Steps between rounds of cluster moves.
+    pub clusters_every: u64,
+    /// Steps between crossovers of quenched cold replicas into a running best; 0 for never.
+    pub crossover_every: u64,
+    /// Replicas over all temperatures.
+    pub replicas: u64,
+    /// Whose random numbers.
+    pub randomness: RandomnessWire,
+    /// How a spin decides.
+    pub rule: RuleWire,
+    /// Order of visits.
+    pub scan: ScanWire,
+}
+
+impl Default for TemperWire {
+    fn default() -> Self {
+        TemperWire {
+            every: 1,
+            temperatures: 16,
+            hot: None,
+            cold: None,
+            sweeps_per_step: 1,
+            adaptation_steps: 200,
+            clusters: ClustersWire::Off,
+            clusters_every: 1,
+            crossover_every: 0,
+            replicas: 64,
+            randomness: RandomnessWire::Independent,
+            rule: RuleWire::Metropolis,
+            scan: ScanWire::Colours,
+        }
+    }
+}
+
+/// How population annealing chooses its next temperature.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub enum BetaStepsWire {
+    /// This many equal steps in 1/T.
+    Fixed(u64),
+    /// The largest step that keeps this effective fraction of the population.
+    Adaptive(f64),
+}
+
+/// `PopulationAnneal(cold: 0.5)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PopulationAnnealWire {
+    /// Runs at steps divisible by it.
+    pub every: u64,
+    /// Coldest temperature; from all local fields if left out.
+    pub cold: Option<f64>,
+    /// The steps in 1/T, from 0 on.
+    pub beta_steps: BetaStepsWire,
+    /// Sweeps after each resampling; a step is one resampling.
+    pub sweeps_per_step: u64,
+    /// Size of the population.
+    pub replicas: u64,
+    /// Whose random numbers.
+    pub randomness: RandomnessWire,
+    /// How a spin decides.
+    pub rule: RuleWire,
+    /// Order of visits.
+    pub scan: ScanWire,
+}
+
+impl Default for PopulationAnnealWire {
+    fn default() -> Self {
+        PopulationAnnealWire {
+            every: 1,
+            cold: None,
+            beta_steps: BetaStepsWire::Adaptive(0.9),
+            sweeps_per_step: 10,
+            replicas: 512,
+            randomness: RandomnessWire::Independent,
+            rule: RuleWire::Metropolis,
+            scan: ScanWire::Colours,
+        }
+    }
+}
+
+/// `Ais(cold: 0.5)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AisWire {
+    /// Runs at steps divisible by it.
+    pub every: u64,
+    /// Coldest temperature; from all local fields if left out.
+    pub cold: Option<f64>,
+    /// Equal steps in 1/T from 0 to the end.
+    pub beta_steps: u64,
+    /// Sweeps after each.
+    pub sweeps_per_beta_step: u64,
+    /// Steps in 1/T that one step of the scene runs.
+    pub beta_steps_per_step: u64,
+    /// Also runs backwards, which bounds ln Z from above.
+    pub reverse: bool,
+    /// Sweeps at the coldest temperature before the run backwards.
+    pub equilibration_sweeps: u64,
+    /// Independent runs.
+    pub replicas: u64,
+    /// Whose random numbers.
+    pub randomness: RandomnessWire,
+    /// How a spin decides.
+    pub rule: RuleWire,
+    /// Order of visits.
+    pub scan: ScanWire,
+}
+
+impl Default for AisWire {
+    fn default() -> Self {
+        AisWire {
+            every: 1,
+            cold: None,
+            beta_steps: 1000,
+            sweeps_per_beta_step: 1,
+            beta_steps_per_step: 10,
+            reverse: true,
+            equilibration_sweeps: 100,
+            replicas: 512,
+            randomness: RandomnessWire::Independent,
+            rule: RuleWire::Metropolis,
+            scan: ScanWire::Colours,
+        }
+    }
+}
+
+/// `Cycle(sweeps: 10000)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CycleWire {
+    /// Runs at steps divisible by it.
+    pub every: u64,
+    /// Strongest and weakest reheating, as temperatures; from all local fields if left out.
+    pub reheat: Option<(f64, f64)>,
+    /// Temperature at which cooling ends; from all local fields if left out.
+    pub cold: Option<f64>,
+    /// Sweeps of the first annealing.
+    pub first_sweeps: u64,
+    /// Shortest and longest cooling of a cycle, in sweeps.
+    pub cycle_sweeps: (u64, u64),
+    /// Sweeps in a step, at most.
+    pub sweeps_per_step: u64,
+    /// Sweeps after which it is finished.
+    pub sweeps: u64,
+    /// Energy at or below which it is finished.
+    pub target_energy: Option<f64>,
+    /// Copies side by side.
+    pub replicas: u64,
+}
+
+impl Default for CycleWire {
+    fn default() -> Self {
+        CycleWire {
+            every: 1,
+            reheat: None,
+            cold: None,
+            first_sweeps: 400,
+            cycle_sweeps: (50, 400),
+            sweeps_per_step: 50,
+            sweeps: 10_000,
+            target_energy: None,
+            replicas: 64,
+        }
+    }
+}
+
+/// `Optimise(sweeps: 5000)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimiseWire {
+    /// Runs at steps divisible by it.
+    pub every: u64,
+    /// Sweeps (of all replicas) after which it is finished.
+    pub sweeps: u64,
+    /// Energy at or below which it is finished.
+    pub target_energy: Option<f64>,
+    /// Cut at or above which it is finished, for a Max-Cut file.
+    pub target_cut: Option<f64>,
+    /// Sweeps in a step, at most.
+    pub sweeps_per_step: u64,
+    /// Copies side by side.
+    pub replicas: u64,
+}
+
+impl Default for OptimiseWire {
+    fn default() -> Self {
+        OptimiseWire { every: 1, sweeps: 5000, target_energy: None, target_cut: None, sweeps_per_step: 50, replicas: 64 }
+    }
+}
+
+/// `Recall(flipped: 0.15)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecallWire {
+    /// Runs at steps divisible by it.
+    pub every: u64,
+    /// Share of pixels flipped before a recall.
+    pub flipped: f64,
+    /// Sweeps of a recall, at most; it ends when nothing moves.
+    pub sweeps: u64,
+    /// Recalls of every pattern in a step.
+    pub trials_per_step: u64,
+}
+
+impl Default for RecallWire {
+    fn default() -> Self {
+        RecallWire { every: 1, flipped: 0.15, sweeps: 20, trials_per_step: 1 }
+    }
+}
+
+/// How scenes are read: `Some` may be left out, kinds take their fields directly, nesting is bounded.
+pub fn ron_options() -> ron::Options {
+    use ron::extensions::Extensions;
+    ron::Options::default()
+        .with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES)
+        .with_recursion_limit(super::syntax::MAX_DEPTH)
+}
