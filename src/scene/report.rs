@@ -110,7 +110,8 @@ impl Report {
 
     /// Sorts the complaints by place (overrides after the scene) and removes repetitions.
     pub(crate) fn sort(&mut self) {
-        self.complaints.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
+        let place = |c: &Complaint| c.place.as_ref().map(|p| (p.source, p.span.start, p.span.end));
+        self.complaints.sort_by(|a, b| (place(a), a.code, &a.message).cmp(&(place(b), b.code, &b.message)));
         self.complaints.dedup_by(|b, a| a.place == b.place && a.code == b.code && a.message == b.message);
     }
 

@@ -17,7 +17,7 @@ use super::report::Complaint;
 use super::syntax::MAX_COMPLAINTS;
 use super::text::{Source, SplicedText, byte_at};
 use super::tree::{self, Step};
-use super::wire::{SceneWire, ron_options};
+use super::wire::{SCENE_FIELDS, SceneWire, ron_options};
 
 /// Longest text that is parsed more than once, so that the pass stays linear.
 const MAX_REPAIRED_BYTES: usize = 1 << 18;
@@ -31,17 +31,23 @@ pub fn check_shape(text: &SplicedText) -> Result<SceneWire, Vec<Complaint>> {
         return Err(vec![complaint]);
     }
     let mut blanked = text.as_str().to_owned();
-    let mut complaints = Vec::new();
+    let mut complaints: Vec<Complaint> = Vec::new();
+    let mut removed: Vec<String> = Vec::new();
     loop {
         let fault = match parse(&blanked) {
             Ok(scene) if complaints.is_empty() => return Ok(scene),
             Ok(_) => return Err(complaints),
             Err(fault) => fault,
         };
+        // A field that was blanked out is not missing.
+        let is_echo = matches!(fault.error, RonError::MissingStructField { field, .. } if removed.iter().any(|name| name == field));
         let (complaint, repair) = explain(text, &blanked, fault);
-        complaints.push(complaint);
+        if !is_echo {
+            complaints.push(complaint);
+        }
         match repair {
             Some(range) if complaints.len() < MAX_COMPLAINTS && blanked.len() <= MAX_REPAIRED_BYTES && !range.is_empty() => {
+                removed.push(blanked[range.clone()].split(':').next().unwrap_or("").trim().to_owned());
                 // A new line stays, so that a comment before it ends where it did.
                 let blank: String = blanked[range.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }).collect();
                 blanked.replace_range(range, &blank);

@@ -15,7 +15,7 @@ pub enum Source {
 }
 
 /// A byte range of a source.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The text it lies in.
     pub source: Source,
