@@ -71,8 +71,8 @@ pub enum Code {
     Unsupported,
     /// Warning: the scene does not say what to watch.
     NoComment,
-    /// Warning: a system that never runs.
-    NeverRuns,
+    /// Warning: metrics are recorded less often than the run is long.
+    NeverRecorded,
     /// Warning: the run ends before the method does.
     CutShort,
 }
@@ -114,7 +114,7 @@ impl Code {
         Code::NothingToDo,
         Code::Unsupported,
         Code::NoComment,
-        Code::NeverRuns,
+        Code::NeverRecorded,
         Code::CutShort,
     ];
 
@@ -135,7 +135,7 @@ impl Code {
 
     /// True for what does not keep a scene from running.
     pub fn is_warning(self) -> bool {
-        matches!(self, Code::NoComment | Code::NeverRuns | Code::CutShort)
+        matches!(self, Code::NoComment | Code::NeverRecorded | Code::CutShort)
     }
 
     fn entry(self) -> (&'static str, &'static str) {
@@ -176,7 +176,7 @@ impl Code {
             Code::NothingToDo => ("nothing_to_do", "give the system what it works on, or remove it"),
             Code::Unsupported => ("unsupported", "use one of the combinations that the message names"),
             Code::NoComment => ("no_comment", "open the scene with a comment: // what it shows, and which metric to watch"),
-            Code::NeverRuns => ("never_runs", "lower `every`, or raise `steps`"),
+            Code::NeverRecorded => ("never_recorded", "lower `record_every`, or raise `steps`"),
             Code::CutShort => ("cut_short", "raise `steps`, or make the method shorter"),
         }
     }

@@ -4,9 +4,14 @@
 //! shape (are these the fields of a scene) and meaning (do the numbers, names and files make sense).
 //! Overrides are spliced into the text between the first and the second.
 
+pub mod checked;
 mod code;
+mod load;
+mod meaning;
 mod nearest;
 mod overrides;
+pub mod patterns;
+mod preflight;
 mod report;
 mod shape;
 mod syntax;
@@ -14,6 +19,11 @@ mod text;
 mod tree;
 mod wire;
 
+pub use checked::Scene;
 pub use code::Code;
+pub use load::{Checked, Limits, SceneSource, load};
+pub use meaning::bytes;
+pub use preflight::{Preflight, default_memory_limit};
 pub use report::{Complaint, Format, Report};
 pub use text::{Place, Source};
+pub use wire::HopfieldRule;

@@ -101,13 +101,11 @@ pub struct SymmetricWire {
 /// Where couplings come from. The energy holds -J s s, so positive J favours equal neighbours.
 #[derive(Debug, Deserialize)]
 pub enum CouplingsWire {
-    /// A G-set or rudy file whose weights are those of a Max-Cut problem: J = -w, metrics `cut` and `best_cut`.
+    /// A file (rudy as in the G-set, or Matrix Market) of weights w to be cut: J = -w, metrics `cut` and `best_cut`.
     MaxCut(FileWire),
-    /// A rudy file whose weights are couplings: J = w.
-    EdgeList(FileWire),
-    /// A Matrix Market file of J, its diagonal being fields.
-    MatrixMarket(FileWire),
-    /// A QUBO or BQM in coordinate text.
+    /// A file (rudy, Matrix Market, or BQM in coordinate text) of couplings J.
+    Ising(FileWire),
+    /// A file (QUBO, BQM in coordinate text, or Matrix Market) of a quadratic form Q in 0/1 variables, as spins.
     Qubo(FileWire),
     /// A square lattice.
     Lattice(LatticeWire),
@@ -380,18 +378,19 @@ pub struct SampleWire {
     /// Runs at steps divisible by it.
     #[serde(default = "one")]
     pub every: u64,
-    /// Temperature, at the first step if it is a ramp.
+    /// Temperature, of the first stage if there are several.
     pub temperature: f64,
-    /// Temperature at the last step; the same as at the first if left out.
+    /// Temperature of the last stage; if left out, there is one temperature.
     pub end_temperature: Option<f64>,
-    /// Number of plateaus of a ramp; every step has its own temperature if left out.
-    pub plateaus: Option<u64>,
+    /// Temperatures on the way, equally spaced: 1, or 20 with an `end_temperature`.
+    pub stages: Option<u64>,
+    /// Steps at each temperature; `steps` shared by the stages, or 500.
+    pub steps_per_stage: Option<u64>,
+    /// Steps at the start of each stage that are not measured; a fifth of it if left out.
+    pub discard: Option<u64>,
     /// Sweeps in a step.
     #[serde(default = "one")]
     pub sweeps_per_step: u64,
-    /// Steps at the start (of each plateau) that the averages leave out.
-    #[serde(default)]
-    pub burn_in_steps: u64,
     /// Independent copies.
     #[serde(default = "one")]
     pub replicas: u64,

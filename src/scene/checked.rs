@@ -1,0 +1,168 @@
+//! The checked scene: every name resolved, every number in its range, every file read.
+
+use std::path::PathBuf;
+
+use crate::engine::methods::{AisSettings, AnnealSettings, CyclingSettings, OptimiseSettings, PopulationSettings, SampleSettings, TemperingSettings};
+use crate::engine::spins::{Rule, Scan};
+use crate::plan::Coupling;
+use crate::topology::generate::Generator;
+use crate::topology::read::Instance;
+use crate::units::Seed;
+
+use super::patterns::Patterns;
+use super::wire::HopfieldRule;
+
+/// A scene that can be built and run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scene {
+    /// Its name, for titles and run directories.
+    pub name: String,
+    /// Seed of the run.
+    pub seed: Seed,
+    /// Steps of the run; a method that is finished earlier ends it.
+    pub steps: u64,
+    /// Steps between rows of metrics, 1 or more.
+    pub record_every: u64,
+    /// Steps between checkpoints, 1 or more; `None` for one at the end.
+    pub checkpoint_every: Option<u64>,
+    /// Populations, in order.
+    pub populations: Vec<Population>,
+    /// Projections, in order.
+    pub projections: Vec<Projection>,
+    /// The system that moves the spins.
+    pub system: System,
+    /// Every file that the scene names.
+    pub files: Vec<InputFile>,
+}
+
+/// A file that the scene names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputFile {
+    /// Its path, absolute.
+    pub path: PathBuf,
+    /// BLAKE3 of its bytes.
+    pub digest: [u8; 32],
+}
+
+/// Two-valued neurons.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Population {
+    /// Its name.
+    pub name: String,
+    /// Number of neurons.
+    pub n_neurons: usize,
+    /// True for values 0 and 1, false for -1 and +1.
+    pub is_binary: bool,
+    /// Fields h, one a neuron, or empty for none.
+    pub fields: Vec<f32>,
+    /// Neurons that never move, with their value as -1 or +1, in ascending order.
+    pub clamped: Vec<(u32, i8)>,
+}
+
+/// Symmetric couplings inside one population.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projection {
+    /// `from->to`.
+    pub name: String,
+    /// Index of its population.
+    pub population: usize,
+    /// Where the couplings come from.
+    pub couplings: Couplings,
+}
+
+/// Where couplings come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Couplings {
+    /// Read from a file.
+    Read(Box<Instance>),
+    /// Made by a generator.
+    Generated(Generator, Seed),
+    /// Written out in the scene, sorted as synapse rows are.
+    Listed(Vec<Coupling>),
+    /// A memory of patterns.
+    Hopfield(Patterns, HopfieldRule),
+}
+
+/// The system that moves the spins, and on which engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct System {
+    /// It runs at steps divisible by this, 1 or more.
+    pub every: u32,
+    /// What it does.
+    pub method: Method,
+    /// Copies of the system side by side, 1 or more; 1 runs on the one-replica engine.
+    pub n_replicas: u32,
+    /// True if replicas share the random numbers of a site.
+    pub shares_randomness: bool,
+    /// How a spin decides.
+    pub rule: Rule,
+    /// Order of visits.
+    pub scan: Scan,
+}
+
+/// What a system does with the spins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// Sampling at one or several temperatures.
+    Sample(SampleSettings),
+    /// Simulated annealing.
+    Anneal(AnnealSettings),
+    /// Parallel tempering.
+    Temper(TemperingSettings),
+    /// Population annealing.
+    PopulationAnneal(PopulationSettings),
+    /// Annealed importance sampling.
+    Ais(AisSettings),
+    /// Thermal cycling.
+    Cycle(CyclingSettings),
+    /// The preset for a low energy.
+    Optimise(OptimiseSettings),
+    /// Recall of stored patterns.
+    Recall(RecallSettings),
+}
+
+impl Method {
+    /// Its name in a scene.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Method::Sample(_) => "Sample",
+            Method::Anneal(_) => "Anneal",
+            Method::Temper(_) => "Temper",
+            Method::PopulationAnneal(_) => "PopulationAnneal",
+            Method::Ais(_) => "Ais",
+            Method::Cycle(_) => "Cycle",
+            Method::Optimise(_) => "Optimise",
+            Method::Recall(_) => "Recall",
+        }
+    }
+
+    /// True if its states are drawn from a stated distribution, false if it is only driven to low energy.
+    pub fn is_exact(&self) -> bool {
+        matches!(self, Method::Sample(_) | Method::Temper(_) | Method::PopulationAnneal(_) | Method::Ais(_))
+    }
+
+    /// Sweeps of one step, at most.
+    pub fn sweeps_per_step(&self) -> u64 {
+        u64::from(match self {
+            Method::Sample(s) => s.sweeps_per_iteration,
+            Method::Anneal(s) => s.sweeps_per_iteration,
+            Method::Temper(s) => s.sweeps_per_iteration,
+            Method::PopulationAnneal(s) => s.sweeps_per_step,
+            Method::Ais(s) => s.sweeps_per_step.saturating_mul(s.steps_per_iteration),
+            Method::Cycle(s) => s.sweeps_per_iteration,
+            Method::Optimise(s) => s.sweeps_per_iteration,
+            Method::Recall(s) => s.max_sweeps.saturating_mul(s.trials_per_step),
+        })
+    }
+}
+
+/// How stored patterns are recalled from spoilt ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecallSettings {
+    /// Share of neurons flipped before a recall, 0 to 1.
+    pub flipped: f64,
+    /// Sweeps of a recall, at most, 1 or more.
+    pub max_sweeps: u32,
+    /// Recalls of every pattern in a step, 1 or more.
+    pub trials_per_step: u32,
+}

@@ -1,0 +1,386 @@
+//! Populations and projections: names, counts, couplings, files.
+
+use crate::plan::Coupling;
+use crate::topology::generate::{Boundary, Disorder, Generator, Scaling, SquareTiles};
+use crate::topology::read::{Instance, Limits, Meaning, ReadError, ReadOptions, parse};
+use crate::units::Seed;
+
+use super::super::checked::{Couplings, Population, Projection};
+use super::super::code::Code;
+use super::super::nearest::did_you_mean;
+use super::super::patterns::Patterns;
+use super::super::preflight::Preflight;
+use super::super::wire::{CouplingsWire, MeanFieldStrengths, PopulationWire, ProjectionWire, SceneWire, SpinsWire, StrengthsWire, ValuesWire};
+use super::Checker;
+
+/// Most neurons and most couplings of a scene.
+const MAX_ROWS: u64 = 1 << 31;
+
+/// The network as far as it makes sense.
+pub(super) struct Network {
+    pub populations: Vec<Population>,
+    pub projections: Vec<Projection>,
+    pub preflight: Preflight,
+}
+
+/// The count that a population states.
+pub(super) fn count_of(population: &PopulationWire) -> Option<u64> {
+    let PopulationWire::Spins(spins) = population;
+    spins.count
+}
+
+/// Couplings with the numbers of neurons and of couplings that follow from them.
+struct Sized {
+    couplings: Option<Couplings>,
+    n_neurons: Option<u64>,
+    n_couplings: u64,
+}
+
+impl Checker<'_> {
+    pub(super) fn network(&mut self, wire: &SceneWire) -> Network {
+        if wire.populations.is_empty() {
+            self.complain(Code::NothingToDo, "populations", "the scene has no population");
+        }
+        let names: Vec<&str> = wire.populations.iter().map(|PopulationWire::Spins(s)| s.name.as_str()).collect();
+        for (i, name) in names.iter().enumerate() {
+            let path = format!("populations[{i}].name");
+            self.check_name(&path, name);
+            if names[..i].contains(name) {
+                self.complain(Code::DuplicateName, &path, format!("two populations are called \"{name}\""));
+            }
+        }
+        // 1. Projections, which may say how many neurons there are.
+        let mut preflight = Preflight::default();
+        let mut counts: Vec<Option<u64>> = wire.populations.iter().map(count_of).collect();
+        let mut owners: Vec<Option<String>> = vec![None; names.len()];
+        let mut projections = Vec::new();
+        for (i, ProjectionWire::Symmetric(symmetric)) in wire.projections.iter().enumerate() {
+            let path = format!("projections[{i}]");
+            let Some(population) = self.ends(&path, symmetric.name.as_deref(), &names) else { continue };
+            let name = format!("{0}->{0}", names[population]);
+            if let Some(other) = &owners[population] {
+                self.complain(Code::DuplicateName, &path, format!("{other} is a projection \"{name}\" too")).help("put all couplings of a population into one projection");
+                continue;
+            }
+            owners[population] = Some(path.clone());
+            let stated = counts[population];
+            let PopulationWire::Spins(spins) = &wire.populations[population];
+            let sized = self.couplings(&format!("{path}.couplings"), &symmetric.couplings, stated, spins);
+            if let (Some(stated), Some(found)) = (stated, sized.n_neurons)
+                && stated != found
+            {
+                let message = format!("population \"{}\" has count {stated}, its couplings join {found} neurons", names[population]);
+                self.complain(Code::CountMismatch, &format!("populations[{population}].count"), message);
+            }
+            counts[population] = stated.or(sized.n_neurons);
+            preflight.add_projection(sized.n_couplings);
+            if let Some(couplings) = sized.couplings {
+                projections.push(Projection { name, population, couplings });
+            }
+        }
+        // 2. Populations, whose counts are known now.
+        for (i, count) in counts.iter().enumerate() {
+            match count {
+                Some(n) => preflight.add_population(*n),
+                // A projection that could not be read has been complained about.
+                None if owners[i].is_none() => {
+                    self.complain(Code::CountUnknown, &format!("populations[{i}]"), format!("nothing says how many neurons \"{}\" has", names[i]));
+                }
+                None => {}
+            }
+            if *count == Some(0) {
+                self.complain(Code::OutOfRange, &format!("populations[{i}].count"), "count is 0").help("use 1 or more");
+            }
+        }
+        let fits = preflight.bytes <= self.around.memory_limit;
+        if fits && (preflight.neurons > MAX_ROWS || preflight.synapses > MAX_ROWS) {
+            self.complain(Code::TooManyNeurons, "populations[0].count", format!("{preflight} are too many"));
+        }
+        let populations = wire.populations.iter().enumerate().map(|(i, PopulationWire::Spins(spins))| {
+            let n = counts[i].filter(|_| fits).unwrap_or(0);
+            self.population(&format!("populations[{i}]"), spins, n)
+        });
+        let populations = populations.collect();
+        Network { populations, projections, preflight }
+    }
+
+    /// The population that a projection joins to itself.
+    fn ends(&mut self, path: &str, name: Option<&str>, names: &[&str]) -> Option<usize> {
+        let Some(name) = name else {
+            if names.len() > 1 {
+                let message = format!("{} populations, and the projection does not say which it joins", names.len());
+                self.complain(Code::MissingField, path, message).help(format!("add name: \"{0}->{0}\"", names[0]));
+            }
+            return (names.len() == 1).then_some(0);
+        };
+        let path = format!("{path}.name");
+        let Some((from, to)) = name.split_once("->") else {
+            self.complain(Code::BadName, &path, format!("projection \"{name}\" does not say what it joins")).help(format!("write \"{0}->{0}\"", names.first().unwrap_or(&"a")));
+            return None;
+        };
+        let mut find = |end: &str| {
+            let found = names.iter().position(|n| *n == end.trim());
+            if found.is_none() {
+                let near = did_you_mean(end.trim(), names.iter().copied());
+                self.complain(Code::UnknownPopulation, &path, format!("projection \"{name}\": no population \"{}\"{near}", end.trim()));
+            }
+            found
+        };
+        let from = find(from);
+        let to = if name.split_once("->").is_some_and(|(a, b)| a.trim() == b.trim()) { from } else { find(to) };
+        let (from, to) = (from?, to?);
+        if from != to {
+            self.complain(Code::Unsupported, &path, format!("projection \"{name}\" joins two populations, and symmetric couplings join one to itself"))
+                .help("put all neurons that couple into one population");
+            return None;
+        }
+        Some(from)
+    }
+
+    fn couplings(&mut self, path: &str, wire: &CouplingsWire, stated: Option<u64>, spins: &SpinsWire) -> Sized {
+        let is_file = matches!(wire, CouplingsWire::MaxCut(_) | CouplingsWire::Ising(_) | CouplingsWire::Qubo(_) | CouplingsWire::Hopfield(_));
+        if is_file && spins.values == ValuesWire::Binary {
+            self.complain(Code::Unsupported, path, "couplings from a file are those of -1 and +1, and the population has values 0 and 1")
+                .help("leave `values` out; Qubo(path: ...) translates 0/1 variables into spins by itself");
+        }
+        match wire {
+            CouplingsWire::MaxCut(file) => self.instance(path, &file.path, Meaning::MaxCut),
+            CouplingsWire::Ising(file) => self.instance(path, &file.path, Meaning::Couplings),
+            CouplingsWire::Qubo(file) => self.instance(path, &file.path, Meaning::Qubo),
+            CouplingsWire::Lattice(l) => {
+                self.sides(path, &[("width", l.width), ("height", l.height)], if l.periodic { 2 } else { 1 });
+                let disorder = self.disorder(path, l.strengths);
+                let n = l.width.saturating_mul(l.height);
+                let boundary = if l.periodic { Boundary::Periodic } else { Boundary::Open };
+                let generator = Generator::Lattice2d { width: index(l.width), height: index(l.height), boundary, disorder };
+                generated(generator, l.instance, n, n.saturating_mul(2))
+            }
+            CouplingsWire::CubicLattice(l) => {
+                self.sides(path, &[("width", l.width), ("height", l.height), ("depth", l.depth)], if l.periodic { 2 } else { 1 });
+                let disorder = self.disorder(path, l.strengths);
+                let n = l.width.saturating_mul(l.height).saturating_mul(l.depth);
+                let boundary = if l.periodic { Boundary::Periodic } else { Boundary::Open };
+                let (width, height, depth) = (index(l.width), index(l.height), index(l.depth));
+                generated(Generator::Lattice3d { width, height, depth, boundary, disorder }, l.instance, n, n.saturating_mul(3))
+            }
+            CouplingsWire::PlusMinusTorus(t) => {
+                self.sides(path, &[("width", t.width), ("height", t.height)], 2);
+                let n = t.width.saturating_mul(t.height);
+                let (width, height, disorder) = (index(t.width), index(t.height), Disorder::PLUS_MINUS_ONE);
+                generated(Generator::Lattice2d { width, height, boundary: Boundary::Periodic, disorder }, t.instance, n, n.saturating_mul(2))
+            }
+            CouplingsWire::PlantedTorus(t) => {
+                self.sides(path, &[("width", t.width), ("height", t.height)], 4);
+                for (side, value) in [("width", t.width), ("height", t.height)] {
+                    if value % 2 == 1 {
+                        self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}")).help("a planted torus has even sides");
+                    }
+                }
+                let tiles = match t.shares {
+                    None => SquareTiles::default(),
+                    Some((c1, c2, c3)) => {
+                        for share in [c1, c2, c3, c1 + c2 + c3] {
+                            self.within(&format!("{path}.shares"), share, 0.0, 1.0);
+                        }
+                        SquareTiles { c1, c2, c3 }
+                    }
+                };
+                let n = t.width.saturating_mul(t.height);
+                generated(Generator::PlantedTorus { width: index(t.width), height: index(t.height), tiles }, t.instance, n, n.saturating_mul(2))
+            }
+            CouplingsWire::RandomRegular(r) => {
+                let n = self.needs_count(path, stated);
+                let disorder = self.disorder(path, r.strengths);
+                if n > 0 && (r.degree >= n || n.saturating_mul(r.degree) % 2 == 1) {
+                    let message = format!("no graph of {n} neurons gives each {} neighbours", r.degree);
+                    self.complain(Code::OutOfRange, &format!("{path}.degree"), message).help("degree is below count, and one of the two is even");
+                }
+                let generator = Generator::RandomRegular { n: index(n), degree: index(r.degree), disorder };
+                generated(generator, r.instance, n, n.saturating_mul(r.degree) / 2).without_count()
+            }
+            CouplingsWire::RandomGraph(g) => {
+                let n = self.needs_count(path, stated);
+                let disorder = self.disorder(path, g.strengths);
+                let pairs = pairs_of(n);
+                if n > 0 && g.n_couplings > pairs {
+                    let message = format!("n_couplings is {}, and {n} neurons have {pairs} pairs", g.n_couplings);
+                    self.complain(Code::OutOfRange, &format!("{path}.n_couplings"), message);
+                }
+                let generator = Generator::RandomSparse { n: index(n), n_couplings: index(g.n_couplings), disorder };
+                generated(generator, g.instance, n, g.n_couplings).without_count()
+            }
+            CouplingsWire::SherringtonKirkpatrick(m) => {
+                let n = self.needs_count(path, stated);
+                let scaling = match m.strengths {
+                    MeanFieldStrengths::Gaussian => Scaling::Gaussian,
+                    MeanFieldStrengths::PlusMinus => Scaling::PlusMinus,
+                    MeanFieldStrengths::PlusMinusOne => Scaling::PlusMinusOne,
+                };
+                let generator = Generator::SherringtonKirkpatrick { n: index(n), scaling };
+                generated(generator, m.instance, n, pairs_of(n)).without_count()
+            }
+            CouplingsWire::Pairs(pairs) => self.pairs(path, pairs, stated),
+            CouplingsWire::Hopfield(h) => {
+                self.within(&format!("{path}.threshold"), h.threshold, -1e9, 1e9);
+                let path = format!("{path}.path");
+                let Some((file, bytes)) = self.read_file(&path, &h.path) else { return Sized::unknown() };
+                match Patterns::parse(&file.display().to_string(), &bytes, h.threshold) {
+                    Ok(patterns) => {
+                        let n = patterns.n_neurons() as u64;
+                        Sized { couplings: Some(Couplings::Hopfield(patterns, h.rule)), n_neurons: Some(n), n_couplings: pairs_of(n) }
+                    }
+                    Err(error) => {
+                        self.bad_file(&path, &error);
+                        Sized::unknown()
+                    }
+                }
+            }
+        }
+    }
+
+    fn instance(&mut self, path: &str, written: &str, meaning: Meaning) -> Sized {
+        let path = format!("{path}.path");
+        let Some((file, bytes)) = self.read_file(&path, written) else { return Sized::unknown() };
+        let defaults = Limits::default();
+        let limits = Limits { max_bytes: defaults.max_bytes.min(self.around.memory_limit), ..defaults };
+        let options = ReadOptions { meaning, vartype: None, limits };
+        match parse(None, &file.display().to_string(), &bytes, options) {
+            Ok(instance) => {
+                let n = instance.model.n_spins() as u64;
+                let n_couplings = instance.model.couplings.len() as u64;
+                self.instance_is_finite(&path, &instance);
+                Sized { couplings: Some(Couplings::Read(Box::new(instance))), n_neurons: Some(n), n_couplings }
+            }
+            Err(error) => {
+                self.bad_file(&path, &error);
+                Sized::unknown()
+            }
+        }
+    }
+
+    fn instance_is_finite(&mut self, path: &str, instance: &Instance) {
+        if let Some(c) = instance.model.couplings.iter().find(|c| !c.strength.is_finite()) {
+            self.complain(Code::BadFile, path, format!("{}: coupling {}-{} is too large for f32", instance.name, c.i, c.j));
+        }
+    }
+
+    fn bad_file(&mut self, path: &str, error: &ReadError) {
+        let (file, line, column) = (error.file.clone(), error.line as usize, error.column as usize);
+        let complaint = self.complain(Code::BadFile, path, error.to_string());
+        complaint.file = Some((file, line, column));
+    }
+
+    fn sides(&mut self, path: &str, sides: &[(&str, u64)], least: u64) {
+        for &(side, value) in sides {
+            if value < least {
+                self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}")).help(format!("use {least} or more"));
+            }
+        }
+    }
+
+    fn needs_count(&mut self, path: &str, stated: Option<u64>) -> u64 {
+        if stated.is_none() {
+            self.complain(Code::CountUnknown, path, "these couplings need the number of neurons").help("write `count: N` in the population");
+        }
+        stated.unwrap_or(0)
+    }
+
+    fn disorder(&mut self, path: &str, strengths: StrengthsWire) -> Disorder {
+        let path = format!("{path}.strengths");
+        match strengths {
+            StrengthsWire::Constant(j) => Disorder::Uniform { strength: self.single(&path, j) },
+            StrengthsWire::PlusMinus(j) => Disorder::PlusMinus { strength: self.single(&path, j), p_positive: 0.5 },
+            StrengthsWire::Gaussian(sd) => Disorder::Gaussian { sd: self.within(&path, sd, 0.0, f64::from(f32::MAX)) as f32 },
+        }
+    }
+
+    fn pairs(&mut self, path: &str, pairs: &[(u64, u64, f64)], stated: Option<u64>) -> Sized {
+        let last = pairs.iter().map(|&(i, j, _)| i.max(j)).max();
+        let n = stated.or(last.map(|l| l.saturating_add(1)));
+        let mut couplings = Vec::with_capacity(pairs.len());
+        let mut seen = std::collections::BTreeSet::new();
+        for (k, &(i, j, strength)) in pairs.iter().enumerate() {
+            let path = format!("{path}[0][{k}]");
+            if n.is_some_and(|n| i.max(j) >= n) || i.max(j) > u64::from(u32::MAX) {
+                let message = format!("no neuron {}: the population has {}", i.max(j), n.unwrap_or(0));
+                self.complain(Code::UnknownNeuron, &path, message);
+            } else if i == j {
+                self.complain(Code::BadCoupling, &path, format!("neuron {i} is coupled to itself"));
+            } else if !seen.insert((i.min(j), i.max(j))) {
+                self.complain(Code::BadCoupling, &path, format!("neurons {} and {} are coupled twice", i.min(j), i.max(j)));
+            } else {
+                let strength = self.single(&path, strength);
+                couplings.push(Coupling::new(i as u32, j as u32, strength));
+            }
+        }
+        couplings.sort_by_key(|c| (c.j, c.i));
+        Sized { n_couplings: couplings.len() as u64, couplings: Some(Couplings::Listed(couplings)), n_neurons: n }
+    }
+
+    fn population(&mut self, path: &str, wire: &SpinsWire, n: u64) -> Population {
+        let is_binary = wire.values == ValuesWire::Binary;
+        let field = self.single(&format!("{path}.field"), wire.field);
+        let has_fields = field != 0.0 || !wire.fields.is_empty();
+        let mut fields = if has_fields { vec![field; n as usize] } else { Vec::new() };
+        let mut known = |checker: &mut Self, at: &str, neuron: u64| {
+            if n > 0 && neuron >= n {
+                checker.complain(Code::UnknownNeuron, at, format!("no neuron {neuron}: population \"{}\" has {n}", wire.name));
+            }
+            neuron < n
+        };
+        for (k, &(neuron, h)) in wire.fields.iter().enumerate() {
+            let at = format!("{path}.fields[{k}]");
+            let h = self.single(&at, h);
+            if known(self, &at, neuron) {
+                fields[neuron as usize] = h;
+            }
+        }
+        let mut clamped = Vec::new();
+        for (k, &(neuron, value)) in wire.clamped.iter().enumerate() {
+            let at = format!("{path}.clamped[{k}]");
+            let spin = match (is_binary, value) {
+                (false, -1 | 1) => value as i8,
+                (true, 0 | 1) => 2 * value as i8 - 1,
+                _ => {
+                    let values = if is_binary { "0 or 1" } else { "-1 or 1" };
+                    self.complain(Code::OutOfRange, &at, format!("neuron {neuron} cannot be clamped to {value}")).help(format!("use {values}"));
+                    continue;
+                }
+            };
+            if known(self, &at, neuron) {
+                clamped.push((neuron as u32, spin));
+            }
+        }
+        clamped.sort_by_key(|c| c.0);
+        if let Some(twice) = clamped.windows(2).find(|w| w[0].0 == w[1].0) {
+            let message = format!("neuron {} is clamped twice", twice[0].0);
+            self.complain(Code::BadCoupling, &format!("{path}.clamped"), message).help("clamp each neuron once");
+        }
+        Population { name: wire.name.clone(), n_neurons: n as usize, is_binary, fields, clamped }
+    }
+}
+
+impl Sized {
+    fn unknown() -> Self {
+        Sized { couplings: None, n_neurons: None, n_couplings: 0 }
+    }
+
+    /// The number of neurons was given, and is no news.
+    fn without_count(self) -> Self {
+        Sized { n_neurons: None, ..self }
+    }
+}
+
+fn generated(generator: Generator, instance: u64, n: u64, n_couplings: u64) -> Sized {
+    Sized { couplings: Some(Couplings::Generated(generator, Seed(instance))), n_neurons: Some(n), n_couplings }
+}
+
+/// A size that fits into memory fits into usize; one that does not is refused before it is used.
+fn index(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+fn pairs_of(n: u64) -> u64 {
+    let pairs = u128::from(n) * u128::from(n.saturating_sub(1)) / 2;
+    u64::try_from(pairs).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,80 @@
+//! Numbers: finite everywhere, inside their range where they are used.
+
+use ron2::ast::{Expr, NumberKind};
+
+use super::super::code::Code;
+use super::super::report::Complaint;
+use super::super::syntax::MAX_COMPLAINTS;
+use super::super::tree;
+use super::Checker;
+
+impl Checker<'_> {
+    /// Complains about NaN, infinities and literals that overflow, wherever they stand.
+    pub(super) fn numbers_are_finite(&mut self) {
+        let mut bad = Vec::new();
+        collect(self.root, &mut bad);
+        for (span, written) in bad.into_iter().take(MAX_COMPLAINTS) {
+            let place = self.text.place(span);
+            self.complaints.push(Complaint::new(Code::NotFinite, Some(place), format!("{written} is not a finite number")));
+        }
+    }
+
+    /// `value` as a u32 of at least `least`, or a complaint.
+    pub(super) fn count(&mut self, path: &str, value: u64, least: u32) -> u32 {
+        let field = path.rsplit('.').next().unwrap_or(path).to_owned();
+        match u32::try_from(value) {
+            Ok(n) if n >= least => n,
+            Ok(n) => {
+                self.complain(Code::OutOfRange, path, format!("{field} is {n}")).help(format!("use {least} or more"));
+                least
+            }
+            Err(_) => {
+                self.complain(Code::OutOfRange, path, format!("{field} is {value}")).help(format!("use {} or less", u32::MAX));
+                least
+            }
+        }
+    }
+
+    /// `value` if it lies from `least` to `most`, or a complaint; a number that is not finite is left to its own.
+    pub(super) fn within(&mut self, path: &str, value: f64, least: f64, most: f64) -> f64 {
+        if value.is_finite() && !(least..=most).contains(&value) {
+            let field = path.rsplit('.').next().unwrap_or(path).to_owned();
+            self.complain(Code::OutOfRange, path, format!("{field} is {value}")).help(format!("use a number from {least} to {most}"));
+        }
+        value
+    }
+
+    /// A finite temperature above 0, or a complaint.
+    pub(super) fn temperature(&mut self, path: &str, value: f64) -> f64 {
+        if value.is_finite() && value <= 0.0 {
+            let field = path.rsplit('.').next().unwrap_or(path).to_owned();
+            self.complain(Code::OutOfRange, path, format!("{field} is {value}")).help("use a temperature above 0, in units of the couplings");
+        }
+        value
+    }
+
+    /// A number that f32 can hold, or a complaint.
+    pub(super) fn single(&mut self, path: &str, value: f64) -> f32 {
+        self.within(path, value, -f64::from(f32::MAX), f64::from(f32::MAX)) as f32
+    }
+}
+
+fn collect(expr: &Expr<'_>, bad: &mut Vec<(std::ops::Range<usize>, String)>) {
+    match tree::bare(expr) {
+        Expr::Number(number) => {
+            let is_whole = matches!(number.kind, NumberKind::Integer | NumberKind::NegativeInteger);
+            let is_finite = is_whole || number.raw.replace('_', "").parse::<f64>().is_ok_and(f64::is_finite);
+            if !is_finite && bad.len() < MAX_COMPLAINTS {
+                bad.push((tree::span(expr), number.raw.chars().take(40).collect()));
+            }
+        }
+        other => {
+            for field in tree::fields(other) {
+                collect(&field.value, bad);
+            }
+            for item in tree::items(other) {
+                collect(item, bad);
+            }
+        }
+    }
+}

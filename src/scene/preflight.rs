@@ -1,0 +1,101 @@
+//! The sizes of a scene before anything is allocated.
+
+use std::fmt;
+
+use super::checked::System;
+
+/// Bytes of a neuron: its entity, five columns with their ticks, and its slot in the spin plan.
+const BYTES_PER_NEURON: u64 = 24 + 24 + (8 + 4 + 4 + 1) + 4 * 8 + 24;
+/// Bytes of a coupling: its entity, three columns with their ticks, both directions in the spin plan,
+/// its two positions there, and its two stays in the blueprint and in the model that it is compiled from.
+const BYTES_PER_SYNAPSE: u64 = 24 + 24 + 3 * (4 + 8) + 2 * (4 + 4) + 8 + 2 * 12;
+
+/// How large a scene is, and how much it does in a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Preflight {
+    /// Neurons of all populations.
+    pub neurons: u64,
+    /// Synapses of all projections.
+    pub synapses: u64,
+    /// Bytes of the network, its plans and its replicas, within a factor of two; saturated.
+    pub bytes: u64,
+    /// Neuron updates of a step, over all replicas; saturated.
+    pub updates_per_step: u64,
+}
+
+impl Preflight {
+    pub(super) fn add_population(&mut self, n: u64) {
+        self.neurons = self.neurons.saturating_add(n);
+        self.add_bytes(n.saturating_mul(BYTES_PER_NEURON));
+    }
+
+    pub(super) fn add_projection(&mut self, n: u64) {
+        self.synapses = self.synapses.saturating_add(n);
+        self.add_bytes(n.saturating_mul(BYTES_PER_SYNAPSE));
+    }
+
+    pub(super) fn add_system(&mut self, system: &System) {
+        let replicas = u64::from(system.n_replicas);
+        // A spin and a float field of each replica, and a best state.
+        self.add_bytes(self.neurons.saturating_mul(replicas.saturating_mul(5)));
+        self.updates_per_step = self.neurons.saturating_mul(replicas).saturating_mul(system.method.sweeps_per_step());
+    }
+
+    fn add_bytes(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+impl fmt::Display for Preflight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} neurons and {} synapses", self.neurons, self.synapses)
+    }
+}
+
+/// The default limit: half of the memory that is available to this process.
+///
+/// It is the least of what the system has free, what the control group leaves, and the address
+/// space limit; 4 GiB if none of them can be told.
+pub fn default_memory_limit() -> u64 {
+    [free_memory(), cgroup_memory(), address_space()].into_iter().flatten().min().unwrap_or(8 << 30) / 2
+}
+
+fn free_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+fn cgroup_memory() -> Option<u64> {
+    let read = |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok();
+    Some(read("memory.max")?.saturating_sub(read("memory.current").unwrap_or(0)))
+}
+
+#[cfg(unix)]
+fn address_space() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::As).current
+}
+
+#[cfg(not(unix))]
+fn address_space() -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_never_overflow() {
+        let mut preflight = Preflight::default();
+        preflight.add_population(u64::MAX);
+        preflight.add_population(1);
+        preflight.add_projection(u64::MAX / 2);
+        assert_eq!((preflight.neurons, preflight.bytes), (u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn there_is_a_limit() {
+        assert!(default_memory_limit() > 1 << 20);
+    }
+}
