@@ -58,10 +58,9 @@ impl Complaint {
         self
     }
 
-    /// The same with a place in a file that the scene names.
-    pub fn in_file(mut self, file: impl Into<String>, line: usize, column: usize) -> Self {
-        self.file = Some((file.into(), line, column));
-        self
+    /// Gives it another way out.
+    pub(crate) fn advise(&mut self, help: impl Into<String>) {
+        self.help = help.into();
     }
 
     /// True if it does not keep the scene from running.

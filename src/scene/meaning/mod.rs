@@ -117,7 +117,7 @@ impl<'a> Checker<'a> {
 
     fn at_least_one(&mut self, path: &str, value: Option<u64>) -> Option<u64> {
         if value == Some(0) {
-            self.complain(Code::OutOfRange, path, format!("{path} is 0")).help("use 1 or more".to_owned());
+            self.complain(Code::OutOfRange, path, format!("{path} is 0")).advise("use 1 or more".to_owned());
             return None;
         }
         value
@@ -202,7 +202,7 @@ impl<'a> Checker<'a> {
         let path = format!("populations[{largest}].count");
         let message = format!("{preflight} would take {}, and the limit is {}", bytes(preflight.bytes), bytes(limit));
         let need = preflight.bytes.div_ceil(1 << 20);
-        self.complain(Code::MemoryLimit, &path, message).help(format!(
+        self.complain(Code::MemoryLimit, &path, message).advise(format!(
             "make the scene smaller, or raise the limit with --memory-limit {need}MiB if the machine has it (the default is half of the available memory)"
         ));
     }

@@ -59,7 +59,7 @@ impl Checker<'_> {
             let Some(population) = self.ends(&path, symmetric.name.as_deref(), &names) else { continue };
             let name = format!("{0}->{0}", names[population]);
             if let Some(other) = &owners[population] {
-                self.complain(Code::DuplicateName, &path, format!("{other} is a projection \"{name}\" too")).help("put all couplings of a population into one projection");
+                self.complain(Code::DuplicateName, &path, format!("{other} is a projection \"{name}\" too")).advise("put all couplings of a population into one projection");
                 continue;
             }
             owners[population] = Some(path.clone());
@@ -89,7 +89,7 @@ impl Checker<'_> {
                 None => {}
             }
             if *count == Some(0) {
-                self.complain(Code::OutOfRange, &format!("populations[{i}].count"), "count is 0").help("use 1 or more");
+                self.complain(Code::OutOfRange, &format!("populations[{i}].count"), "count is 0").advise("use 1 or more");
             }
         }
         let fits = preflight.bytes <= self.around.memory_limit;
@@ -109,13 +109,13 @@ impl Checker<'_> {
         let Some(name) = name else {
             if names.len() > 1 {
                 let message = format!("{} populations, and the projection does not say which it joins", names.len());
-                self.complain(Code::MissingField, path, message).help(format!("add name: \"{0}->{0}\"", names[0]));
+                self.complain(Code::MissingField, path, message).advise(format!("add name: \"{0}->{0}\"", names[0]));
             }
             return (names.len() == 1).then_some(0);
         };
         let path = format!("{path}.name");
         let Some((from, to)) = name.split_once("->") else {
-            self.complain(Code::BadName, &path, format!("projection \"{name}\" does not say what it joins")).help(format!("write \"{0}->{0}\"", names.first().unwrap_or(&"a")));
+            self.complain(Code::BadName, &path, format!("projection \"{name}\" does not say what it joins")).advise(format!("write \"{0}->{0}\"", names.first().unwrap_or(&"a")));
             return None;
         };
         let mut find = |end: &str| {
@@ -131,7 +131,7 @@ impl Checker<'_> {
         let (from, to) = (from?, to?);
         if from != to {
             self.complain(Code::Unsupported, &path, format!("projection \"{name}\" joins two populations, and symmetric couplings join one to itself"))
-                .help("put all neurons that couple into one population");
+                .advise("put all neurons that couple into one population");
             return None;
         }
         Some(from)
@@ -141,7 +141,7 @@ impl Checker<'_> {
         let is_file = matches!(wire, CouplingsWire::MaxCut(_) | CouplingsWire::Ising(_) | CouplingsWire::Qubo(_) | CouplingsWire::Hopfield(_));
         if is_file && spins.values == ValuesWire::Binary {
             self.complain(Code::Unsupported, path, "couplings from a file are those of -1 and +1, and the population has values 0 and 1")
-                .help("leave `values` out; Qubo(path: ...) translates 0/1 variables into spins by itself");
+                .advise("leave `values` out; Qubo(path: ...) translates 0/1 variables into spins by itself");
         }
         match wire {
             CouplingsWire::MaxCut(file) => self.instance(path, &file.path, Meaning::MaxCut),
@@ -173,7 +173,7 @@ impl Checker<'_> {
                 self.sides(path, &[("width", t.width), ("height", t.height)], 4);
                 for (side, value) in [("width", t.width), ("height", t.height)] {
                     if value % 2 == 1 {
-                        self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}")).help("a planted torus has even sides");
+                        self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}")).advise("a planted torus has even sides");
                     }
                 }
                 let tiles = match t.shares {
@@ -193,7 +193,7 @@ impl Checker<'_> {
                 let disorder = self.disorder(path, r.strengths);
                 if n > 0 && (r.degree >= n || n.saturating_mul(r.degree) % 2 == 1) {
                     let message = format!("no graph of {n} neurons gives each {} neighbours", r.degree);
-                    self.complain(Code::OutOfRange, &format!("{path}.degree"), message).help("degree is below count, and one of the two is even");
+                    self.complain(Code::OutOfRange, &format!("{path}.degree"), message).advise("degree is below count, and one of the two is even");
                 }
                 let generator = Generator::RandomRegular { n: index(n), degree: index(r.degree), disorder };
                 generated(generator, r.instance, n, n.saturating_mul(r.degree) / 2).without_count()
@@ -273,14 +273,14 @@ impl Checker<'_> {
     fn sides(&mut self, path: &str, sides: &[(&str, u64)], least: u64) {
         for &(side, value) in sides {
             if value < least {
-                self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}")).help(format!("use {least} or more"));
+                self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}")).advise(format!("use {least} or more"));
             }
         }
     }
 
     fn needs_count(&mut self, path: &str, stated: Option<u64>) -> u64 {
         if stated.is_none() {
-            self.complain(Code::CountUnknown, path, "these couplings need the number of neurons").help("write `count: N` in the population");
+            self.complain(Code::CountUnknown, path, "these couplings need the number of neurons").advise("write `count: N` in the population");
         }
         stated.unwrap_or(0)
     }
@@ -322,7 +322,7 @@ impl Checker<'_> {
         let field = self.single(&format!("{path}.field"), wire.field);
         let has_fields = field != 0.0 || !wire.fields.is_empty();
         let mut fields = if has_fields { vec![field; n as usize] } else { Vec::new() };
-        let mut known = |checker: &mut Self, at: &str, neuron: u64| {
+        let known = |checker: &mut Self, at: &str, neuron: u64| {
             if n > 0 && neuron >= n {
                 checker.complain(Code::UnknownNeuron, at, format!("no neuron {neuron}: population \"{}\" has {n}", wire.name));
             }
@@ -343,7 +343,7 @@ impl Checker<'_> {
                 (true, 0 | 1) => 2 * value as i8 - 1,
                 _ => {
                     let values = if is_binary { "0 or 1" } else { "-1 or 1" };
-                    self.complain(Code::OutOfRange, &at, format!("neuron {neuron} cannot be clamped to {value}")).help(format!("use {values}"));
+                    self.complain(Code::OutOfRange, &at, format!("neuron {neuron} cannot be clamped to {value}")).advise(format!("use {values}"));
                     continue;
                 }
             };
@@ -354,7 +354,7 @@ impl Checker<'_> {
         clamped.sort_by_key(|c| c.0);
         if let Some(twice) = clamped.windows(2).find(|w| w[0].0 == w[1].0) {
             let message = format!("neuron {} is clamped twice", twice[0].0);
-            self.complain(Code::BadCoupling, &format!("{path}.clamped"), message).help("clamp each neuron once");
+            self.complain(Code::BadCoupling, &format!("{path}.clamped"), message).advise("clamp each neuron once");
         }
         Population { name: wire.name.clone(), n_neurons: n as usize, is_binary, fields, clamped }
     }

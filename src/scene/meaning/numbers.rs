@@ -25,11 +25,11 @@ impl Checker<'_> {
         match u32::try_from(value) {
             Ok(n) if n >= least => n,
             Ok(n) => {
-                self.complain(Code::OutOfRange, path, format!("{field} is {n}")).help(format!("use {least} or more"));
+                self.complain(Code::OutOfRange, path, format!("{field} is {n}")).advise(format!("use {least} or more"));
                 least
             }
             Err(_) => {
-                self.complain(Code::OutOfRange, path, format!("{field} is {value}")).help(format!("use {} or less", u32::MAX));
+                self.complain(Code::OutOfRange, path, format!("{field} is {value}")).advise(format!("use {} or less", u32::MAX));
                 least
             }
         }
@@ -39,7 +39,7 @@ impl Checker<'_> {
     pub(super) fn within(&mut self, path: &str, value: f64, least: f64, most: f64) -> f64 {
         if value.is_finite() && !(least..=most).contains(&value) {
             let field = path.rsplit('.').next().unwrap_or(path).to_owned();
-            self.complain(Code::OutOfRange, path, format!("{field} is {value}")).help(format!("use a number from {least} to {most}"));
+            self.complain(Code::OutOfRange, path, format!("{field} is {value}")).advise(format!("use a number from {least} to {most}"));
         }
         value
     }
@@ -48,7 +48,7 @@ impl Checker<'_> {
     pub(super) fn temperature(&mut self, path: &str, value: f64) -> f64 {
         if value.is_finite() && value <= 0.0 {
             let field = path.rsplit('.').next().unwrap_or(path).to_owned();
-            self.complain(Code::OutOfRange, path, format!("{field} is {value}")).help("use a temperature above 0, in units of the couplings");
+            self.complain(Code::OutOfRange, path, format!("{field} is {value}")).advise("use a temperature above 0, in units of the couplings");
         }
         value
     }

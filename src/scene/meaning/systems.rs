@@ -48,7 +48,7 @@ impl Checker<'_> {
             systems.push(checked);
         }
         if systems.is_empty() {
-            self.complain(Code::NothingToDo, "systems", "no system moves the spins").help("add one, such as Anneal(), Sample(temperature: 1.0) or Optimise()");
+            self.complain(Code::NothingToDo, "systems", "no system moves the spins").advise("add one, such as Anneal(), Sample(temperature: 1.0) or Optimise()");
         }
         let (system, need) = systems.into_iter().next()?;
         let every = u64::from(system.every);
@@ -84,7 +84,7 @@ impl Checker<'_> {
         let every = self.count(&format!("{path}.every"), common.every, 1);
         let n_replicas = self.count(&format!("{path}.replicas"), common.replicas, 1);
         if n_replicas > MAX_REPLICAS {
-            self.complain(Code::OutOfRange, &format!("{path}.replicas"), format!("replicas is {n_replicas}")).help(format!("use {MAX_REPLICAS} or fewer"));
+            self.complain(Code::OutOfRange, &format!("{path}.replicas"), format!("replicas is {n_replicas}")).advise(format!("use {MAX_REPLICAS} or fewer"));
         }
         let shares_randomness = common.randomness == RandomnessWire::Shared;
         let system = System { every, method, n_replicas, shares_randomness, rule: rule(common.rule), scan: scan(common.scan) };
@@ -135,7 +135,7 @@ impl Checker<'_> {
         let stages = w.stages.unwrap_or(if w.end_temperature.is_some() { DEFAULT_STAGES } else { 1 });
         let stages = self.count(&format!("{path}.stages"), stages, 1);
         if stages > 1 && w.end_temperature.is_none() {
-            self.complain(Code::MissingField, path, format!("{stages} stages, and no temperature to go to")).help("add end_temperature: ...");
+            self.complain(Code::MissingField, path, format!("{stages} stages, and no temperature to go to")).advise("add end_temperature: ...");
         }
         let shared = steps.map(|n| n / w.every.max(1) / u64::from(stages)).filter(|&n| n > 0);
         let length = w.steps_per_stage.or(shared).unwrap_or(DEFAULT_STAGE);
@@ -143,7 +143,7 @@ impl Checker<'_> {
         let discard = self.count(&format!("{path}.discard"), w.discard.unwrap_or(u64::from(length) / 5), 0);
         if discard >= length {
             let message = format!("discard is {discard}, and a stage has {length} steps");
-            self.complain(Code::OutOfRange, &format!("{path}.discard"), message).help("discard fewer steps than a stage has");
+            self.complain(Code::OutOfRange, &format!("{path}.discard"), message).advise("discard fewer steps than a stage has");
         }
         let settings = SampleSettings {
             from,
@@ -167,14 +167,14 @@ impl Checker<'_> {
             (Some(hot), Some(cold)) => {
                 if hot.is_finite() && cold.is_finite() && hot <= cold {
                     let message = format!("hot is {hot}, and cold is {cold}");
-                    self.complain(Code::OutOfRange, &format!("{path}.hot"), message).help("hot is above cold: both are temperatures, not inverse ones");
+                    self.complain(Code::OutOfRange, &format!("{path}.hot"), message).advise("hot is above cold: both are temperatures, not inverse ones");
                 }
                 Some(TemperatureRange { hot, cold })
             }
             (None, None) => None,
             (given, _) => {
                 let (have, miss) = if given.is_some() { ("hot", "cold") } else { ("cold", "hot") };
-                self.complain(Code::MissingField, path, format!("{have} is given without {miss}")).help(format!("add {miss}, or leave both out to take them from the couplings"));
+                self.complain(Code::MissingField, path, format!("{have} is given without {miss}")).advise(format!("add {miss}, or leave both out to take them from the couplings"));
                 None
             }
         }
@@ -236,7 +236,7 @@ impl Checker<'_> {
             }
             BetaStepsWire::Adaptive(keep) => {
                 if keep.is_finite() && !(keep > 0.0 && keep < 1.0) {
-                    self.complain(Code::OutOfRange, &at, format!("the fraction to keep is {keep}")).help("use a number between 0 and 1, such as 0.9");
+                    self.complain(Code::OutOfRange, &at, format!("the fraction to keep is {keep}")).advise("use a number between 0 and 1, such as 0.9");
                 }
                 (BetaSteps::Adaptive(keep), Need { steps: 10 * DEFAULT_STEPS, is_exact: false })
             }
@@ -273,7 +273,7 @@ impl Checker<'_> {
             let at = format!("{path}.reheat");
             let (hot, cold) = (self.temperature(&at, hot), self.temperature(&at, cold));
             if hot.is_finite() && cold.is_finite() && hot <= cold {
-                self.complain(Code::OutOfRange, &at, format!("reheat runs from {hot} to {cold}")).help("the strongest reheating comes first");
+                self.complain(Code::OutOfRange, &at, format!("reheat runs from {hot} to {cold}")).advise("the strongest reheating comes first");
             }
             TemperatureRange { hot, cold }
         });
@@ -281,7 +281,7 @@ impl Checker<'_> {
         let cycle_sweeps = [self.count(&at, w.cycle_sweeps.0, 1), self.count(&at, w.cycle_sweeps.1, 1)];
         if cycle_sweeps[0] > cycle_sweeps[1] {
             let message = format!("cycle_sweeps runs from {} to {}", cycle_sweeps[0], cycle_sweeps[1]);
-            self.complain(Code::OutOfRange, &at, message).help("the shortest cooling comes first");
+            self.complain(Code::OutOfRange, &at, message).advise("the shortest cooling comes first");
         }
         let settings = CyclingSettings {
             reheat,
@@ -308,11 +308,11 @@ impl Checker<'_> {
             match cuts.as_slice() {
                 [max_cut] if target_energy.is_none() => target_energy = Some(max_cut.energy(cut)),
                 [_, ..] => {
-                    self.complain(Code::Unsupported, &at, "target_cut and target_energy say the same twice").help("keep one of the two");
+                    self.complain(Code::Unsupported, &at, "target_cut and target_energy say the same twice").advise("keep one of the two");
                 }
                 [] if self.complaints.iter().any(|c| matches!(c.code, Code::MissingFile | Code::BadFile)) => {}
                 [] => {
-                    self.complain(Code::NothingToDo, &at, "target_cut, and no couplings of a Max-Cut file").help("use target_energy, or couplings: MaxCut(path: ...)");
+                    self.complain(Code::NothingToDo, &at, "target_cut, and no couplings of a Max-Cut file").advise("use target_energy, or couplings: MaxCut(path: ...)");
                 }
             }
         }
@@ -329,7 +329,7 @@ impl Checker<'_> {
         let remembers = network.projections.iter().any(|p| matches!(p.couplings, Couplings::Hopfield(..)));
         let unread = self.complaints.iter().any(|c| matches!(c.code, Code::MissingFile | Code::BadFile));
         if !remembers && !unread {
-            self.complain(Code::NothingToDo, path, "Recall, and no couplings that remember patterns").help("add couplings: Hopfield(path: ...)");
+            self.complain(Code::NothingToDo, path, "Recall, and no couplings that remember patterns").advise("add couplings: Hopfield(path: ...)");
         }
         let settings = RecallSettings {
             flipped: self.within(&format!("{path}.flipped"), w.flipped, 0.0, 1.0),
