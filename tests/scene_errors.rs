@@ -14,7 +14,7 @@ fn overrides(case: &str) -> Vec<String> {
     let list: &[&str] = match case {
         "bad_override" => &["systems[0].sweeps", "systems[x].sweeps=1", "systems[0].sweeps=", "systems[0].sweeps=[1"],
         "unknown_path" => &["systems[0].sweps=10", "systms[0].sweeps=10", "populations.c.count=3", "systems[0].sweeps=\"ten\""],
-        "ambiguous_path" => &["name=\"c\"", "populations.Spins.count=1"],
+        "ambiguous_path" => &["populations.spins.name=c", "spins.field=1"],
         _ => &[],
     };
     list.iter().map(|&s| s.to_owned()).collect()

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::engine::methods::{AisSettings, AnnealSettings, CyclingSettings, OptimiseSettings, PopulationSettings, SampleSettings, TemperingSettings};
+use crate::engine::methods::{
+    AisSettings, AnnealSettings, CyclingSettings, OptimiseSettings, PopulationSettings, SampleSettings, TemperingSettings,
+};
 use crate::engine::spins::{Rule, Scan};
 use crate::plan::Coupling;
 use crate::topology::generate::Generator;

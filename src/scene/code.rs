@@ -144,16 +144,25 @@ impl Code {
             Code::NotUtf8 => ("not_utf8", "save the scene as UTF-8 text"),
             Code::TooLarge => ("too_large", "a scene has at most 8 MiB: put couplings and patterns into files and name them by `path`"),
             Code::TooDeep => ("too_deep", "brackets nest at most 64 deep, and no scene needs more than 6"),
-            Code::TooManyValues => ("too_many_values", "a scene has at most 500,000 values: put couplings and patterns into files and name them by `path`"),
-            Code::Syntax => ("syntax", "a scene is written in RON: `Scene(field: value, ...)`, lists in [ ], texts in \" \", comments after //"),
+            Code::TooManyValues => {
+                ("too_many_values", "a scene has at most 500,000 values: put couplings and patterns into files and name them by `path`")
+            }
+            Code::Syntax => {
+                ("syntax", "a scene is written in RON: `Scene(field: value, ...)`, lists in [ ], texts in \" \", comments after //")
+            }
             Code::UnsupportedFormat => ("unsupported_format", "this lehr reads scenes of format 1: write `format: 1` as the first field"),
             Code::UnknownField => ("unknown_field", "remove it, or write one of the known fields"),
             Code::UnknownVariant => ("unknown_variant", "write one of the known kinds"),
             Code::MissingField => ("missing_field", "add the field"),
             Code::DuplicateField => ("duplicate_field", "keep one of the two"),
             Code::WrongType => ("wrong_type", "write a value of the expected type"),
-            Code::BadOverride => ("bad_override", "write `--set path=RON`, such as `--set systems[0].sweeps=1000` or `--set 'populations.spins.count=64'`"),
-            Code::UnknownPath => ("unknown_path", "give fields by name and list items by [index] or by name, such as `systems[0].sweeps` or `populations.spins.count`"),
+            Code::BadOverride => {
+                ("bad_override", "write `--set path=RON`, such as `--set systems[0].sweeps=1000` or `--set 'populations.spins.count=64'`")
+            }
+            Code::UnknownPath => (
+                "unknown_path",
+                "give fields by name and list items by [index] or by name, such as `systems[0].sweeps` or `populations.spins.count`",
+            ),
             Code::AmbiguousPath => ("ambiguous_path", "give the path from its beginning"),
             Code::NotFinite => ("not_finite", "write a finite number; NaN, inf and anything above 1.8e308 are refused"),
             Code::OutOfRange => ("out_of_range", "choose a value inside the range"),
@@ -161,10 +170,13 @@ impl Code {
             Code::DuplicateName => ("duplicate_name", "give each its own name"),
             Code::UnknownPopulation => ("unknown_population", "a projection is named \"from->to\" after two populations of the scene"),
             Code::UnknownNeuron => ("unknown_neuron", "neurons of a population are counted from 0"),
-            Code::BadCoupling => ("bad_coupling", "give each pair of different neurons at most once; a pull on one neuron alone is its `field`"),
-            Code::MissingFile => {
-                ("missing_file", "paths in a scene are relative to the scene's folder, paths in --set to the folder in which the command runs")
+            Code::BadCoupling => {
+                ("bad_coupling", "give each pair of different neurons at most once; a pull on one neuron alone is its `field`")
             }
+            Code::MissingFile => (
+                "missing_file",
+                "paths in a scene are relative to the scene's folder, paths in --set to the folder in which the command runs",
+            ),
             Code::BadFile => ("bad_file", "correct the file at the place named, or name its format by another kind of couplings"),
             Code::CountUnknown => ("count_unknown", "write `count: N`, or add couplings that know how many neurons they join"),
             Code::CountMismatch => ("count_mismatch", "leave `count` out to take it from the couplings"),

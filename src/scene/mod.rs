@@ -24,6 +24,6 @@ pub use code::Code;
 pub use load::{Checked, Limits, SceneSource, load};
 pub use meaning::bytes;
 pub use preflight::{Preflight, default_memory_limit};
-pub use report::{Complaint, Format, Report};
+pub use report::{Complaint, FilePlace, Format, Report};
 pub use text::{Place, Source};
 pub use wire::HopfieldRule;

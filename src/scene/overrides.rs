@@ -65,7 +65,11 @@ fn apply_one(text: &mut SplicedText, argument: &str, index: usize) -> Result<(),
         Target::Value(expr) => text.splice(tree::span(expr), &parts),
         Target::NewField(parent) => {
             let Some((slot, has_more)) = tree::field_slot(parent) else {
-                return Err(Complaint::new(Code::UnknownPath, at(0..path.len()), format!("path \"{path}\": it leads into a value without fields")));
+                return Err(Complaint::new(
+                    Code::UnknownPath,
+                    at(0..path.len()),
+                    format!("path \"{path}\": it leads into a value without fields"),
+                ));
             };
             let mut all = vec![(name.as_str(), source, name_span.start), (": ", source, path.len())];
             all.extend(parts);
@@ -90,7 +94,12 @@ enum Target<'e, 'a> {
 type Last = (String, Range<usize>);
 
 /// Finds what `steps` lead to: from the root, or from the one place where they fit.
-fn locate<'e, 'a>(root: &'e Expr<'a>, steps: &[(Step, Range<usize>)], path: &str, place: Option<Place>) -> Result<(Target<'e, 'a>, Last), Complaint> {
+fn locate<'e, 'a>(
+    root: &'e Expr<'a>,
+    steps: &[(Step, Range<usize>)],
+    path: &str,
+    place: Option<Place>,
+) -> Result<(Target<'e, 'a>, Last), Complaint> {
     let plain: Vec<Step> = steps.iter().map(|(s, _)| s.clone()).collect();
     let Some(((last, last_span), leading)) = steps.split_last() else { unreachable!("parse_path returns at least one step") };
     let last = match last {
@@ -115,8 +124,8 @@ fn locate<'e, 'a>(root: &'e Expr<'a>, steps: &[(Step, Range<usize>)], path: &str
         [(_, expr)] => return Ok((Target::Value(expr), last)),
         [] => {}
         many => {
-            let places: Vec<String> = many.iter().take(5).map(|(at, _)| if at.is_empty() { "the scene".into() } else { format!("\"{at}\"") }).collect();
-            let message = format!("path \"{path}\" leads to {} places: below {}", many.len(), places.join(", "));
+            let places = paths_of(root, &many.iter().map(|(_, e)| *e).collect::<Vec<_>>());
+            let message = format!("path \"{path}\" leads to {} places: {places}", many.len());
             return Err(Complaint::new(Code::AmbiguousPath, place, message));
         }
     }
@@ -132,7 +141,8 @@ fn locate<'e, 'a>(root: &'e Expr<'a>, steps: &[(Step, Range<usize>)], path: &str
         match parents.as_slice() {
             [parent] if tree::field_slot(parent).is_some() => return Ok((Target::NewField(parent), last)),
             [_, _, ..] => {
-                let message = format!("path \"{path}\" leads to {} places", parents.len());
+                let places = paths_of(root, &parents);
+                let message = format!("path \"{path}\" leads into {} places: {places}", parents.len());
                 return Err(Complaint::new(Code::AmbiguousPath, place, message));
             }
             _ => {}
@@ -154,13 +164,25 @@ fn locate<'e, 'a>(root: &'e Expr<'a>, steps: &[(Step, Range<usize>)], path: &str
     Err(complaint)
 }
 
+/// The full paths of some expressions, at most five.
+fn paths_of(root: &Expr<'_>, wanted: &[&Expr<'_>]) -> String {
+    let mut paths = Vec::new();
+    tree::walk(root, &mut |at, expr| {
+        if paths.len() < 5 && wanted.iter().any(|w| std::ptr::eq(*w, expr)) {
+            paths.push(format!("\"{at}\""));
+        }
+    });
+    paths.join(", ")
+}
+
 /// How far the steps lead from the root, with the nearest name in place of the one that fails.
 fn deepest(root: &Expr<'_>, steps: &[Step]) -> Option<String> {
     let good = (0..steps.len()).take_while(|&n| tree::resolve(root, &steps[..n]).len() == 1).last()?;
     let parent = *tree::resolve(root, &steps[..good]).first()?;
     let Step::Name(failing) = steps.get(good)? else { return None };
     let names = tree::fields(parent).iter().map(|f| f.name.name.as_ref());
-    let items: Vec<&str> = tree::items(parent).into_iter().filter_map(|i| tree::field(i, "name").and_then(|f| tree::string(&f.value))).collect();
+    let items: Vec<&str> =
+        tree::items(parent).into_iter().filter_map(|i| tree::field(i, "name").and_then(|f| tree::string(&f.value))).collect();
     let near = nearest(failing, names.chain(items))?;
     let mut path = String::new();
     for step in &steps[..good] {
@@ -193,10 +215,23 @@ mod tests {
 
     #[test]
     fn values_are_replaced_and_omitted_fields_added() {
-        let (text, complaints) =
-            with(&["systems[1].sweeps=77", "populations.a.count = 9", "couplings.path=../g/G22.txt", "seed=5", "optimise.replicas=2", "populations.b.count=3"]);
+        let (text, complaints) = with(&[
+            "systems[1].sweeps=77",
+            "populations.a.count = 9",
+            "couplings.path=../g/G22.txt",
+            "seed=5",
+            "optimise.replicas=2",
+            "populations.b.count=3",
+        ]);
         assert_eq!(complaints, []);
-        for part in ["Anneal(sweeps: 77)", "name: \"a\", count: 9", "path: \"../g/G22.txt\"", "Scene(seed: 5, ", "Optimise(replicas: 2)", "Spins(count: 3, name: \"b\")"] {
+        for part in [
+            "Anneal(sweeps: 77)",
+            "name: \"a\", count: 9",
+            "path: \"../g/G22.txt\"",
+            "Scene(seed: 5, ",
+            "Optimise(replicas: 2)",
+            "Spins(count: 3, name: \"b\")",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }
@@ -210,7 +245,8 @@ mod tests {
 
     #[test]
     fn wrong_paths_name_the_nearest_and_the_others_still_apply() {
-        let (text, complaints) = with(&["systms[1].sweeps=1", "systems[1].sweps=1", "name=1", "count=1", "populations.c.count=1", "path", "a..b=1", "seed=[1"]);
+        let (text, complaints) =
+            with(&["systms[1].sweeps=1", "systems[1].sweps=1", "name=1", "count=1", "populations.c.count=1", "path", "a..b=1", "seed=[1"]);
         let codes: Vec<Code> = complaints.iter().map(|c| c.0).collect();
         use Code::*;
         assert_eq!(codes, [UnknownPath, UnknownPath, BadOverride, BadOverride, Syntax], "{complaints:?}");

@@ -59,9 +59,7 @@ impl Patterns {
                 return Err(error(column - 1, "a whole number as label".into(), Found::Word(label.to_string())));
             }
             let pixels = &values[..values.len() - 1];
-            first_of_label
-                .entry(label as i64)
-                .or_insert_with(|| pixels.iter().map(|&p| if p >= threshold { 1 } else { -1 }).collect());
+            first_of_label.entry(label as i64).or_insert_with(|| pixels.iter().map(|&p| if p >= threshold { 1 } else { -1 }).collect());
         }
         if first_of_label.is_empty() {
             let problem = ReadProblem::Unexpected { expected: "a row of values and a label".into(), found: Found::EndOfFile };

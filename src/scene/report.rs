@@ -36,8 +36,19 @@ pub struct Complaint {
     pub label: String,
     /// The way out.
     pub help: String,
-    /// A place in a file that the scene names: file, line and column from 1 (0 if unknown).
-    pub file: Option<(String, usize, usize)>,
+    /// A place in a file that the scene names.
+    pub file: Option<Box<FilePlace>>,
+}
+
+/// A place in a file that a scene names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePlace {
+    /// Path of the file.
+    pub file: String,
+    /// Line from 1; 0 if the file as a whole is meant.
+    pub line: u64,
+    /// Column from 1; 0 if the file as a whole is meant.
+    pub column: u64,
 }
 
 impl Complaint {
@@ -167,7 +178,8 @@ impl Report {
             object["end_line"] = end_line.into();
             object["end_column"] = end_column.into();
         }
-        if let Some((file, line, column)) = &complaint.file {
+        if let Some(place) = &complaint.file {
+            let FilePlace { file, line, column } = &**place;
             object["in_file"] = serde_json::json!({ "file": file, "line": line, "column": column });
         }
         _ = writeln!(out, "{object}");
@@ -193,7 +205,15 @@ fn without_controls(text: &str) -> Cow<'_, str> {
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
     }
-    let mark = |c: char| if harmless(c) { c } else if c.len_utf8() == 1 { '?' } else { '\u{b7}' };
+    let mark = |c: char| {
+        if harmless(c) {
+            c
+        } else if c.len_utf8() == 1 {
+            '?'
+        } else {
+            '\u{b7}'
+        }
+    };
     Cow::Owned(text.chars().map(mark).collect())
 }
 
@@ -242,7 +262,9 @@ fn clip(text: &str, span: &Range<usize>) -> Range<usize> {
     let start = floor_boundary(text, span.start);
     let end = floor_boundary(text, span.end).max(start);
     let end = text[start..end].find('\n').map_or(end, |i| start + i);
-    start..end.min(floor_boundary(text, start + 200))
+    let end = end.min(floor_boundary(text, start + 200));
+    // Nothing can be marked behind the last character.
+    if start == end && start == text.len() { floor_boundary(text, start.saturating_sub(1))..end } else { start..end }
 }
 
 /// A text with its name, borrowed.

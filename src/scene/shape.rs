@@ -110,7 +110,8 @@ fn explain(text: &SplicedText, blanked: &str, fault: Fault) -> (Complaint, Optio
     // The path may name a field that has no value yet, or stop short: go as far as it leads, then to the place.
     let lengths = (0..=steps.len()).rev();
     let node = lengths.map(|n| tree::resolve(root, &steps[..n])).find(|found| found.len() == 1).map_or(root, |found| found[0]);
-    let parent = steps.len().checked_sub(1).map(|n| tree::resolve(root, &steps[..n])).and_then(|found| found.first().copied()).unwrap_or(root);
+    let parent =
+        steps.len().checked_sub(1).map(|n| tree::resolve(root, &steps[..n])).and_then(|found| found.first().copied()).unwrap_or(root);
     let complain = |code: Code, span: Range<usize>, message: String| Complaint::new(code, Some(text.place(span)), message);
     let owner = |outer: &Option<String>| outer.as_deref().map_or_else(String::new, |name| format!(" of {}", plain_kind(name)));
     // ron leaves out a list's and an option's own name; the innermost value at the place is what is wrong.
@@ -119,7 +120,9 @@ fn explain(text: &SplicedText, blanked: &str, fault: Fault) -> (Complaint, Optio
     match fault.error {
         RonError::NoSuchStructField { expected, found, outer } => {
             let holder = holder_of(root, &found, fault.at).unwrap_or(parent);
-            let span = tree::fields(holder).iter().find(|f| f.name.name == found && (f.name.span.start_offset..=f.name.span.end_offset).contains(&fault.at));
+            let span = tree::fields(holder)
+                .iter()
+                .find(|f| f.name.name == found && (f.name.span.start_offset..=f.name.span.end_offset).contains(&fault.at));
             let span = span.or_else(|| tree::field(holder, &found)).map(|f| f.name.span.start_offset..f.name.span.end_offset);
             let span = span.unwrap_or(fault.at..fault.at);
             let known = if expected.is_empty() { "it has none".into() } else { format!("known fields: {}", expected.join(", ")) };
@@ -150,7 +153,8 @@ fn explain(text: &SplicedText, blanked: &str, fault: Fault) -> (Complaint, Optio
         RonError::DuplicateStructField { field, outer } => {
             let second = tree::fields(node).iter().filter(|f| f.name.name == field).nth(1);
             let span = second.map_or(fault.at..fault.at, |f| f.name.span.start_offset..f.name.span.end_offset);
-            let complaint = complain(Code::DuplicateField, span.clone(), format!("field \"{field}\"{} is given twice", owner(&outer))).label("again");
+            let complaint =
+                complain(Code::DuplicateField, span.clone(), format!("field \"{field}\"{} is given twice", owner(&outer))).label("again");
             let repair = field_range(node, span.start, blanked);
             (complaint, repair)
         }
@@ -185,7 +189,9 @@ fn expectation(error: &RonError, found: &Expr<'_>) -> Option<String> {
         RonError::IntegerOutOfBounds => "a whole number from 0 to 18446744073709551615".into(),
         RonError::ExpectedFloat | RonError::FloatUnderscore => "a number".into(),
         RonError::ExpectedString | RonError::ExpectedStringEnd => "a text in quotes".into(),
-        RonError::ExpectedIdentifier | RonError::SuggestRawIdentifier(_) | RonError::InvalidIdentifier(_) => "a kind such as Name(...)".into(),
+        RonError::ExpectedIdentifier | RonError::SuggestRawIdentifier(_) | RonError::InvalidIdentifier(_) => {
+            "a kind such as Name(...)".into()
+        }
         RonError::ExpectedStructLike | RonError::ExpectedNamedStructLike(_) if matches!(found, Expr::Struct(_)) => "fields in (...)".into(),
         RonError::ExpectedNamedStructLike(name) => format!("{name}(...)"),
         RonError::ExpectedStructLike => "values in (...)".into(),
@@ -228,7 +234,8 @@ fn innermost<'e, 'a>(node: &'e Expr<'a>, at: usize) -> &'e Expr<'a> {
 fn holder_of<'e, 'a>(root: &'e Expr<'a>, name: &str, at: usize) -> Option<&'e Expr<'a>> {
     let mut found = None;
     tree::walk(root, &mut |_, expr| {
-        let here = tree::fields(expr).iter().any(|f| f.name.name == name && (f.name.span.start_offset..=f.name.span.end_offset).contains(&at));
+        let here =
+            tree::fields(expr).iter().any(|f| f.name.name == name && (f.name.span.start_offset..=f.name.span.end_offset).contains(&at));
         if here {
             found = Some(expr);
         }
@@ -264,7 +271,9 @@ fn whole(root: &Expr<'_>, expr: &Expr<'_>, text: &str) -> Option<Range<usize>> {
         if let Expr::Seq(seq) = tree::bare(parent) {
             for item in &seq.items {
                 let span = tree::span(&item.expr);
-                if span == target || span.start <= target.start && target.end <= span.end && matches!(item.expr, Expr::Tuple(_) | Expr::Number(_)) {
+                if span == target
+                    || span.start <= target.start && target.end <= span.end && matches!(item.expr, Expr::Tuple(_) | Expr::Number(_))
+                {
                     found = Some(through_comma(span, item.comma.as_ref().map(|c| c.end_offset), text));
                 }
             }

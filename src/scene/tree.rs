@@ -13,12 +13,15 @@ pub enum Step {
     Index(usize),
 }
 
+/// A step with its bytes in the text of its path.
+pub type PlacedStep = (Step, Range<usize>);
+
 /// Reads a path such as `systems[0].sweeps` or `projections["a->b"].couplings.path`; each step comes
 /// with its bytes in `text`.
 ///
 /// # Errors
 /// Says what is wrong, and where.
-pub fn parse_path(text: &str) -> Result<Vec<(Step, Range<usize>)>, (String, usize)> {
+pub fn parse_path(text: &str) -> Result<Vec<PlacedStep>, (String, usize)> {
     let mut steps = Vec::new();
     let mut at = 0;
     while at < text.len() {
@@ -182,7 +185,8 @@ mod tests {
 
     use super::*;
 
-    const SCENE: &str = r#"Scene(seed: 1, populations: [Spins(name: "v", count: Some(4)), Spins(name: "h")], systems: [PopulationAnneal(), Sample(t: 2)])"#;
+    const SCENE: &str =
+        r#"Scene(seed: 1, populations: [Spins(name: "v", count: Some(4)), Spins(name: "h")], systems: [PopulationAnneal(), Sample(t: 2)])"#;
 
     fn found(path: &str) -> Vec<String> {
         let document = parse_document(SCENE).expect("RON");

@@ -10,7 +10,10 @@ use super::super::code::Code;
 use super::super::nearest::did_you_mean;
 use super::super::patterns::Patterns;
 use super::super::preflight::Preflight;
-use super::super::wire::{CouplingsWire, MeanFieldStrengths, PopulationWire, ProjectionWire, SceneWire, SpinsWire, StrengthsWire, ValuesWire};
+use super::super::report::FilePlace;
+use super::super::wire::{
+    CouplingsWire, MeanFieldStrengths, PopulationWire, ProjectionWire, SceneWire, SpinsWire, StrengthsWire, ValuesWire,
+};
 use super::Checker;
 
 /// Most neurons and most couplings of a scene.
@@ -59,7 +62,8 @@ impl Checker<'_> {
             let Some(population) = self.ends(&path, symmetric.name.as_deref(), &names) else { continue };
             let name = format!("{0}->{0}", names[population]);
             if let Some(other) = &owners[population] {
-                self.complain(Code::DuplicateName, &path, format!("{other} is a projection \"{name}\" too")).advise("put all couplings of a population into one projection");
+                self.complain(Code::DuplicateName, &path, format!("{other} is a projection \"{name}\" too"))
+                    .advise("put all couplings of a population into one projection");
                 continue;
             }
             owners[population] = Some(path.clone());
@@ -84,7 +88,11 @@ impl Checker<'_> {
                 Some(n) => preflight.add_population(*n),
                 // A projection that could not be read has been complained about.
                 None if owners[i].is_none() => {
-                    self.complain(Code::CountUnknown, &format!("populations[{i}]"), format!("nothing says how many neurons \"{}\" has", names[i]));
+                    self.complain(
+                        Code::CountUnknown,
+                        &format!("populations[{i}]"),
+                        format!("nothing says how many neurons \"{}\" has", names[i]),
+                    );
                 }
                 None => {}
             }
@@ -115,7 +123,8 @@ impl Checker<'_> {
         };
         let path = format!("{path}.name");
         let Some((from, to)) = name.split_once("->") else {
-            self.complain(Code::BadName, &path, format!("projection \"{name}\" does not say what it joins")).advise(format!("write \"{0}->{0}\"", names.first().unwrap_or(&"a")));
+            self.complain(Code::BadName, &path, format!("projection \"{name}\" does not say what it joins"))
+                .advise(format!("write \"{0}->{0}\"", names.first().unwrap_or(&"a")));
             return None;
         };
         let mut find = |end: &str| {
@@ -130,15 +139,20 @@ impl Checker<'_> {
         let to = if name.split_once("->").is_some_and(|(a, b)| a.trim() == b.trim()) { from } else { find(to) };
         let (from, to) = (from?, to?);
         if from != to {
-            self.complain(Code::Unsupported, &path, format!("projection \"{name}\" joins two populations, and symmetric couplings join one to itself"))
-                .advise("put all neurons that couple into one population");
+            self.complain(
+                Code::Unsupported,
+                &path,
+                format!("projection \"{name}\" joins two populations, and symmetric couplings join one to itself"),
+            )
+            .advise("put all neurons that couple into one population");
             return None;
         }
         Some(from)
     }
 
     fn couplings(&mut self, path: &str, wire: &CouplingsWire, stated: Option<u64>, spins: &SpinsWire) -> Sized {
-        let is_file = matches!(wire, CouplingsWire::MaxCut(_) | CouplingsWire::Ising(_) | CouplingsWire::Qubo(_) | CouplingsWire::Hopfield(_));
+        let is_file =
+            matches!(wire, CouplingsWire::MaxCut(_) | CouplingsWire::Ising(_) | CouplingsWire::Qubo(_) | CouplingsWire::Hopfield(_));
         if is_file && spins.values == ValuesWire::Binary {
             self.complain(Code::Unsupported, path, "couplings from a file are those of -1 and +1, and the population has values 0 and 1")
                 .advise("leave `values` out; Qubo(path: ...) translates 0/1 variables into spins by itself");
@@ -167,13 +181,19 @@ impl Checker<'_> {
                 self.sides(path, &[("width", t.width), ("height", t.height)], 2);
                 let n = t.width.saturating_mul(t.height);
                 let (width, height, disorder) = (index(t.width), index(t.height), Disorder::PLUS_MINUS_ONE);
-                generated(Generator::Lattice2d { width, height, boundary: Boundary::Periodic, disorder }, t.instance, n, n.saturating_mul(2))
+                generated(
+                    Generator::Lattice2d { width, height, boundary: Boundary::Periodic, disorder },
+                    t.instance,
+                    n,
+                    n.saturating_mul(2),
+                )
             }
             CouplingsWire::PlantedTorus(t) => {
                 self.sides(path, &[("width", t.width), ("height", t.height)], 4);
                 for (side, value) in [("width", t.width), ("height", t.height)] {
                     if value % 2 == 1 {
-                        self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}")).advise("a planted torus has even sides");
+                        self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}"))
+                            .advise("a planted torus has even sides");
                     }
                 }
                 let tiles = match t.shares {
@@ -186,14 +206,20 @@ impl Checker<'_> {
                     }
                 };
                 let n = t.width.saturating_mul(t.height);
-                generated(Generator::PlantedTorus { width: index(t.width), height: index(t.height), tiles }, t.instance, n, n.saturating_mul(2))
+                generated(
+                    Generator::PlantedTorus { width: index(t.width), height: index(t.height), tiles },
+                    t.instance,
+                    n,
+                    n.saturating_mul(2),
+                )
             }
             CouplingsWire::RandomRegular(r) => {
                 let n = self.needs_count(path, stated);
                 let disorder = self.disorder(path, r.strengths);
                 if n > 0 && (r.degree >= n || n.saturating_mul(r.degree) % 2 == 1) {
                     let message = format!("no graph of {n} neurons gives each {} neighbours", r.degree);
-                    self.complain(Code::OutOfRange, &format!("{path}.degree"), message).advise("degree is below count, and one of the two is even");
+                    self.complain(Code::OutOfRange, &format!("{path}.degree"), message)
+                        .advise("degree is below count, and one of the two is even");
                 }
                 let generator = Generator::RandomRegular { n: index(n), degree: index(r.degree), disorder };
                 generated(generator, r.instance, n, n.saturating_mul(r.degree) / 2).without_count()
@@ -265,22 +291,23 @@ impl Checker<'_> {
     }
 
     fn bad_file(&mut self, path: &str, error: &ReadError) {
-        let (file, line, column) = (error.file.clone(), error.line as usize, error.column as usize);
-        let complaint = self.complain(Code::BadFile, path, error.to_string());
-        complaint.file = Some((file, line, column));
+        let place = FilePlace { file: error.file.clone(), line: error.line, column: error.column };
+        self.complain(Code::BadFile, path, error.to_string()).file = Some(Box::new(place));
     }
 
     fn sides(&mut self, path: &str, sides: &[(&str, u64)], least: u64) {
         for &(side, value) in sides {
             if value < least {
-                self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}")).advise(format!("use {least} or more"));
+                self.complain(Code::OutOfRange, &format!("{path}.{side}"), format!("{side} is {value}"))
+                    .advise(format!("use {least} or more"));
             }
         }
     }
 
     fn needs_count(&mut self, path: &str, stated: Option<u64>) -> u64 {
         if stated.is_none() {
-            self.complain(Code::CountUnknown, path, "these couplings need the number of neurons").advise("write `count: N` in the population");
+            self.complain(Code::CountUnknown, path, "these couplings need the number of neurons")
+                .advise("write `count: N` in the population");
         }
         stated.unwrap_or(0)
     }
@@ -343,7 +370,8 @@ impl Checker<'_> {
                 (true, 0 | 1) => 2 * value as i8 - 1,
                 _ => {
                     let values = if is_binary { "0 or 1" } else { "-1 or 1" };
-                    self.complain(Code::OutOfRange, &at, format!("neuron {neuron} cannot be clamped to {value}")).advise(format!("use {values}"));
+                    self.complain(Code::OutOfRange, &at, format!("neuron {neuron} cannot be clamped to {value}"))
+                        .advise(format!("use {values}"));
                     continue;
                 }
             };

@@ -48,7 +48,8 @@ impl Checker<'_> {
     pub(super) fn temperature(&mut self, path: &str, value: f64) -> f64 {
         if value.is_finite() && value <= 0.0 {
             let field = path.rsplit('.').next().unwrap_or(path).to_owned();
-            self.complain(Code::OutOfRange, path, format!("{field} is {value}")).advise("use a temperature above 0, in units of the couplings");
+            self.complain(Code::OutOfRange, path, format!("{field} is {value}"))
+                .advise("use a temperature above 0, in units of the couplings");
         }
         value
     }

@@ -1,16 +1,16 @@
 //! Systems: settings in their ranges, and what a method asks of its engine.
 
 use crate::engine::methods::{
-    AisSettings, AnnealSettings, BetaSteps, ClusterMoves, CyclingSettings, OptimiseSettings, PopulationSettings, SampleSettings, ScheduleShape,
-    SettingsError, TemperatureRange, TemperingSettings,
+    AisSettings, AnnealSettings, BetaSteps, ClusterMoves, CyclingSettings, OptimiseSettings, PopulationSettings, SampleSettings,
+    ScheduleShape, SettingsError, TemperatureRange, TemperingSettings,
 };
 use crate::engine::spins::{Rule, Scan};
 
 use super::super::checked::{Couplings, Method, RecallSettings, System};
 use super::super::code::Code;
 use super::super::wire::{
-    AisWire, AnnealWire, BetaStepsWire, ClustersWire, CoolingWire, CycleWire, OptimiseWire, PopulationAnnealWire, RandomnessWire, RecallWire,
-    RuleWire, SampleWire, ScanWire, SceneWire, SystemWire, TemperWire,
+    AisWire, AnnealWire, BetaStepsWire, ClustersWire, CoolingWire, CycleWire, OptimiseWire, PopulationAnnealWire, RandomnessWire,
+    RecallWire, RuleWire, SampleWire, ScanWire, SceneWire, SystemWire, TemperWire,
 };
 use super::Checker;
 use super::network::Network;
@@ -48,7 +48,8 @@ impl Checker<'_> {
             systems.push(checked);
         }
         if systems.is_empty() {
-            self.complain(Code::NothingToDo, "systems", "no system moves the spins").advise("add one, such as Anneal(), Sample(temperature: 1.0) or Optimise()");
+            self.complain(Code::NothingToDo, "systems", "no system moves the spins")
+                .advise("add one, such as Anneal(), Sample(temperature: 1.0) or Optimise()");
         }
         let (system, need) = systems.into_iter().next()?;
         let every = u64::from(system.every);
@@ -84,7 +85,8 @@ impl Checker<'_> {
         let every = self.count(&format!("{path}.every"), common.every, 1);
         let n_replicas = self.count(&format!("{path}.replicas"), common.replicas, 1);
         if n_replicas > MAX_REPLICAS {
-            self.complain(Code::OutOfRange, &format!("{path}.replicas"), format!("replicas is {n_replicas}")).advise(format!("use {MAX_REPLICAS} or fewer"));
+            self.complain(Code::OutOfRange, &format!("{path}.replicas"), format!("replicas is {n_replicas}"))
+                .advise(format!("use {MAX_REPLICAS} or fewer"));
         }
         let shares_randomness = common.randomness == RandomnessWire::Shared;
         let system = System { every, method, n_replicas, shares_randomness, rule: rule(common.rule), scan: scan(common.scan) };
@@ -117,7 +119,10 @@ impl Checker<'_> {
         if u64::from(system.n_replicas) < needed {
             let message = match system.method {
                 Method::Temper(s) if s.cluster_moves != ClusterMoves::Off => {
-                    format!("cluster moves need two copies of each of the {} temperatures: {needed} replicas, not {}", s.n_temperatures, system.n_replicas)
+                    format!(
+                        "cluster moves need two copies of each of the {} temperatures: {needed} replicas, not {}",
+                        s.n_temperatures, system.n_replicas
+                    )
                 }
                 _ => format!("{} needs {needed} replicas, not {}", system.method.name(), system.n_replicas),
             };
@@ -135,7 +140,8 @@ impl Checker<'_> {
         let stages = w.stages.unwrap_or(if w.end_temperature.is_some() { DEFAULT_STAGES } else { 1 });
         let stages = self.count(&format!("{path}.stages"), stages, 1);
         if stages > 1 && w.end_temperature.is_none() {
-            self.complain(Code::MissingField, path, format!("{stages} stages, and no temperature to go to")).advise("add end_temperature: ...");
+            self.complain(Code::MissingField, path, format!("{stages} stages, and no temperature to go to"))
+                .advise("add end_temperature: ...");
         }
         let shared = steps.map(|n| n / w.every.max(1) / u64::from(stages)).filter(|&n| n > 0);
         let length = w.steps_per_stage.or(shared).unwrap_or(DEFAULT_STAGE);
@@ -167,14 +173,16 @@ impl Checker<'_> {
             (Some(hot), Some(cold)) => {
                 if hot.is_finite() && cold.is_finite() && hot <= cold {
                     let message = format!("hot is {hot}, and cold is {cold}");
-                    self.complain(Code::OutOfRange, &format!("{path}.hot"), message).advise("hot is above cold: both are temperatures, not inverse ones");
+                    self.complain(Code::OutOfRange, &format!("{path}.hot"), message)
+                        .advise("hot is above cold: both are temperatures, not inverse ones");
                 }
                 Some(TemperatureRange { hot, cold })
             }
             (None, None) => None,
             (given, _) => {
                 let (have, miss) = if given.is_some() { ("hot", "cold") } else { ("cold", "hot") };
-                self.complain(Code::MissingField, path, format!("{have} is given without {miss}")).advise(format!("add {miss}, or leave both out to take them from the couplings"));
+                self.complain(Code::MissingField, path, format!("{have} is given without {miss}"))
+                    .advise(format!("add {miss}, or leave both out to take them from the couplings"));
                 None
             }
         }
@@ -236,7 +244,8 @@ impl Checker<'_> {
             }
             BetaStepsWire::Adaptive(keep) => {
                 if keep.is_finite() && !(keep > 0.0 && keep < 1.0) {
-                    self.complain(Code::OutOfRange, &at, format!("the fraction to keep is {keep}")).advise("use a number between 0 and 1, such as 0.9");
+                    self.complain(Code::OutOfRange, &at, format!("the fraction to keep is {keep}"))
+                        .advise("use a number between 0 and 1, such as 0.9");
                 }
                 (BetaSteps::Adaptive(keep), Need { steps: 10 * DEFAULT_STEPS, is_exact: false })
             }
@@ -273,7 +282,8 @@ impl Checker<'_> {
             let at = format!("{path}.reheat");
             let (hot, cold) = (self.temperature(&at, hot), self.temperature(&at, cold));
             if hot.is_finite() && cold.is_finite() && hot <= cold {
-                self.complain(Code::OutOfRange, &at, format!("reheat runs from {hot} to {cold}")).advise("the strongest reheating comes first");
+                self.complain(Code::OutOfRange, &at, format!("reheat runs from {hot} to {cold}"))
+                    .advise("the strongest reheating comes first");
             }
             TemperatureRange { hot, cold }
         });
@@ -312,7 +322,8 @@ impl Checker<'_> {
                 }
                 [] if self.complaints.iter().any(|c| matches!(c.code, Code::MissingFile | Code::BadFile)) => {}
                 [] => {
-                    self.complain(Code::NothingToDo, &at, "target_cut, and no couplings of a Max-Cut file").advise("use target_energy, or couplings: MaxCut(path: ...)");
+                    self.complain(Code::NothingToDo, &at, "target_cut, and no couplings of a Max-Cut file")
+                        .advise("use target_energy, or couplings: MaxCut(path: ...)");
                 }
             }
         }
@@ -322,14 +333,19 @@ impl Checker<'_> {
             sweeps_per_iteration: self.count(&format!("{path}.sweeps_per_step"), w.sweeps_per_step, 1),
         };
         let need = budget_steps(settings.sweep_budget, settings.sweeps_per_iteration);
-        (common(w.every, w.replicas, RandomnessWire::Independent, RuleWire::Metropolis, ScanWire::Colours), Method::Optimise(settings), need)
+        (
+            common(w.every, w.replicas, RandomnessWire::Independent, RuleWire::Metropolis, ScanWire::Colours),
+            Method::Optimise(settings),
+            need,
+        )
     }
 
     fn recall(&mut self, path: &str, w: &RecallWire, network: &Network) -> (Common, Method, Need) {
         let remembers = network.projections.iter().any(|p| matches!(p.couplings, Couplings::Hopfield(..)));
         let unread = self.complaints.iter().any(|c| matches!(c.code, Code::MissingFile | Code::BadFile));
         if !remembers && !unread {
-            self.complain(Code::NothingToDo, path, "Recall, and no couplings that remember patterns").advise("add couplings: Hopfield(path: ...)");
+            self.complain(Code::NothingToDo, path, "Recall, and no couplings that remember patterns")
+                .advise("add couplings: Hopfield(path: ...)");
         }
         let settings = RecallSettings {
             flipped: self.within(&format!("{path}.flipped"), w.flipped, 0.0, 1.0),
