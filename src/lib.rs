@@ -17,6 +17,8 @@ pub mod engine;
 pub mod kernels;
 pub mod simulation;
 pub mod topology;
+// Floor 3
+pub mod thermo;
 // Floor 4
 pub mod scene;
 // Floor 5

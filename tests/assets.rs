@@ -20,7 +20,7 @@ fn maxcut_800_is_what_the_generator_makes() {
 #[test]
 fn digits_are_1797_images_with_labels() {
     let mut reader = csv::Reader::from_path(asset("digits.csv")).expect("the asset exists");
-    assert_eq!(reader.headers().expect("a header row").iter().last(), Some("label"));
+    assert_eq!(reader.headers().expect("a header row").iter().next_back(), Some("label"));
     let mut n_of_label = [0; 10];
     for row in reader.deserialize::<Vec<u8>>() {
         let row = row.expect("whole numbers");

@@ -381,6 +381,18 @@ pub enum MethodSettings {
 }
 
 impl MethodSettings {
+    /// How a spin decides; an engine with shared random numbers needs to know before it is made.
+    pub fn rule(&self) -> Rule {
+        match self {
+            MethodSettings::Sample(s) => s.rule,
+            MethodSettings::Anneal(s) => s.rule,
+            MethodSettings::Tempering(s) => s.rule,
+            MethodSettings::Population(s) => s.rule,
+            MethodSettings::Ais(s) => s.rule,
+            MethodSettings::Cycling(_) | MethodSettings::Optimise(_) => Rule::Metropolis,
+        }
+    }
+
     /// Checks every value.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! Sampling of spin systems: two engines behind one interface.
 
 pub mod accept;
+pub mod engine;
 pub mod reference;
 pub mod replica;
 pub mod sampler;
 
+pub use engine::{EngineError, EngineSettings, Randomness, make_engine};
 pub use sampler::{Rule, Scan, SpinSampler, SweepKey};

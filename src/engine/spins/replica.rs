@@ -238,6 +238,10 @@ impl ReplicaSampler {
 }
 
 impl SpinSampler for ReplicaSampler {
+    fn refresh(&mut self) {
+        ReplicaSampler::refresh(self);
+    }
+
     fn plan(&self) -> &Arc<SpinPlan> {
         &self.plan
     }

@@ -1,0 +1,78 @@
+//! The choice of a spin engine: one replica for live scenes, replica lanes for batches.
+
+use std::sync::Arc;
+
+use crate::kernels::simd::{Simd, SimdError};
+use crate::plan::SpinPlan;
+
+use super::reference::ReferenceSampler;
+use super::replica::ReplicaSampler;
+use super::sampler::{Rule, SpinSampler};
+
+/// Which random numbers the replicas of a site draw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Randomness {
+    /// Each replica its own; replicas are independent samples.
+    #[default]
+    Independent,
+    /// One number a site for all replicas: faster, for best-of-N Metropolis annealing only.
+    Shared,
+}
+
+/// Which engine moves the spins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineSettings {
+    /// One replica: local fields are kept, and only flips touch neighbours.
+    #[default]
+    Replica,
+    /// Replica lanes.
+    Lanes {
+        /// 64, 128, 256 or 512.
+        n_replicas: usize,
+        /// Whose random numbers.
+        randomness: Randomness,
+    },
+}
+
+impl EngineSettings {
+    /// Number of replicas.
+    pub fn n_replicas(self) -> usize {
+        match self {
+            EngineSettings::Replica => 1,
+            EngineSettings::Lanes { n_replicas, .. } => n_replicas,
+        }
+    }
+}
+
+/// Why an engine cannot be made.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum EngineError {
+    /// The number of replicas is none of the widths.
+    #[error("{0} replica lanes: use 64, 128, 256 or 512")]
+    Width(usize),
+    /// A heat bath with shared numbers.
+    #[error("shared random numbers under the heat bath: replicas merge into one state; use independent numbers")]
+    SharedHeatBath,
+    /// The forced instruction set cannot run.
+    #[error(transparent)]
+    Simd(#[from] SimdError),
+}
+
+/// The engine for `plan`, on the best instruction set (or the one that `LEHR_SIMD` names).
+///
+/// # Errors
+/// If the settings contradict each other, the rule or this machine.
+pub fn make_engine(plan: Arc<SpinPlan>, settings: EngineSettings, rule: Rule) -> Result<Box<dyn SpinSampler>, EngineError> {
+    match settings {
+        EngineSettings::Lanes { n_replicas, randomness } => {
+            if !matches!(n_replicas, 64 | 128 | 256 | 512) {
+                return Err(EngineError::Width(n_replicas));
+            }
+            if randomness == Randomness::Shared && rule == Rule::HeatBath {
+                return Err(EngineError::SharedHeatBath);
+            }
+            Ok(Box::new(ReferenceSampler::new(plan, n_replicas)))
+        }
+        EngineSettings::Replica => Ok(Box::new(ReplicaSampler::new(plan, Simd::detect()?))),
+    }
+}

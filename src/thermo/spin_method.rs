@@ -1,0 +1,124 @@
+//! The method that owns the spins of a scene: sampling, annealing, tempering, or the preset.
+//!
+//! Sense: compile and fill the engine. Energy: the ledger's term `spins` is the energy of replica 0,
+//! summed from the plan. Anneal: one iteration of the method, then the columns, the ledger and the
+//! metrics follow. A method that has finished leaves everything as it is.
+
+use bevy_ecs::resource::Resource;
+use bevy_ecs::schedule::IntoScheduleConfigs;
+use bevy_ecs::system::{Res, ResMut};
+
+use crate::components::metrics::FINISHED;
+use crate::components::{BestSpin, EnergyLedger, Metrics, RunSeed, StepCount};
+use crate::engine::methods::{MethodSettings, MethodState};
+use crate::engine::spins::SweepKey;
+use crate::phases::Phase;
+use crate::random::SystemTag;
+use crate::simulation::Simulation;
+use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
+use crate::topology::Neurons;
+
+use super::spin_network::{SpinNetwork, ThermoError, compile, write_back};
+
+/// Name of the ledger's term.
+const TERM: &str = "spins";
+
+/// The method that owns the spins, and how far it has come.
+#[derive(Resource)]
+pub struct SpinMethod {
+    state: MethodState,
+    every: u64,
+}
+
+impl SpinMethod {
+    /// How far the method has come.
+    pub fn state(&self) -> &MethodState {
+        &self.state
+    }
+
+    /// True when the method has nothing left to do.
+    pub fn is_finished(&self) -> bool {
+        self.state.is_finished()
+    }
+}
+
+/// The spins are a Max-Cut problem with J = -w: cut = (`total_weight` - E) / 2.
+#[derive(Resource, Clone, Copy, Debug, PartialEq)]
+pub struct MaxCut {
+    /// The sum of all edge weights w.
+    pub total_weight: f64,
+}
+
+/// The lowest energy there can be, or the lowest one known, for judging what was found.
+#[derive(Resource, Clone, Copy, Debug, PartialEq)]
+pub struct KnownOptimum(pub f64);
+
+impl Checkpointed for SpinMethod {
+    const NAME: &'static str = "method";
+
+    fn save(&self, snapshot: &mut Snapshot) {
+        self.state.save(Self::NAME, snapshot);
+    }
+
+    fn load(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        self.state.load(Self::NAME, snapshot)
+    }
+}
+
+/// Adds `method` over the compiled spins.
+pub(super) fn plugin(sim: &mut Simulation, method: &MethodSettings, every: u32) -> Result<(), ThermoError> {
+    let state = MethodState::new(method, sim.world().resource::<SpinNetwork>().engine())?;
+    sim.state(SpinMethod { state, every: u64::from(every.max(1)) });
+    sim.add_systems(Phase::Sense, compile);
+    sim.add_systems(Phase::Energy, record_energy);
+    sim.add_systems(Phase::Anneal, (iterate_method, write_back, record_energy, report, write_best).chain().run_if(method_is_due));
+    Ok(())
+}
+
+fn method_is_due(method: Res<SpinMethod>, step: Res<StepCount>) -> bool {
+    !method.is_finished() && step.0.is_multiple_of(method.every)
+}
+
+fn iterate_method(mut network: ResMut<SpinNetwork>, mut method: ResMut<SpinMethod>, seed: Res<RunSeed>, step: Res<StepCount>) {
+    let key = SweepKey { seed: seed.0, system: SystemTag::named("spins"), step: step.0, sweep: 0 };
+    method.state.iterate(network.engine_mut(), key);
+}
+
+fn record_energy(network: Res<SpinNetwork>, ledger: Res<EnergyLedger>) {
+    let engine = network.engine();
+    let mut spins = vec![0; engine.plan().n_spins()];
+    engine.read_spins(0, &mut spins);
+    ledger.set(TERM, engine.plan().energy(&spins));
+}
+
+fn report(
+    method: Res<SpinMethod>,
+    network: Res<SpinNetwork>,
+    metrics: Res<Metrics>,
+    max_cut: Option<Res<MaxCut>>,
+    optimum: Option<Res<KnownOptimum>>,
+) {
+    for (name, value) in method.state.report() {
+        metrics.set(name, value);
+    }
+    metrics.set(FINISHED, f64::from(u8::from(method.is_finished())));
+    let Some(best) = method.state.best() else { return };
+    metrics.set("best_energy", best.energy);
+    if let Some(cut) = max_cut {
+        metrics.set("best_cut", 0.5 * (cut.total_weight - best.energy));
+    }
+    if let Some(optimum) = optimum {
+        metrics.set("residual_per_spin", (best.energy - optimum.0) / network.engine().plan().n_spins().max(1) as f64);
+    }
+}
+
+fn write_best(method: Res<SpinMethod>, network: Res<SpinNetwork>, mut neurons: Neurons<&mut BestSpin>) {
+    let Some(best) = method.state.best() else { return };
+    let slots = &network.engine().plan().slot;
+    for &(idx, first) in network.parts() {
+        let Some(column) = neurons.get_mut(idx) else { continue };
+        for (spin, &slot) in column.iter_mut().zip(&slots[first..]) {
+            spin.0 = best.spins[slot as usize];
+        }
+    }
+}

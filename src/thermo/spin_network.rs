@@ -1,0 +1,300 @@
+//! The spins of a world: populations and symmetric couplings compiled for an engine.
+//!
+//! Every neuron of the chosen populations is a spin, its `Bias` the field h, and every synapse
+//! between two of them a symmetric coupling J, whatever the direction it is stored in:
+//! E = -sum J s s - sum h s for s = +-1. Units of value 0/1 have E = -sum W v v - sum b v and run as
+//! spins with J = W/4 (v = (1+s)/2), at the same energies.
+//!
+//! `Activation` and, for replica lanes, `SpinLanes` hold the state; the engine is a workspace that is
+//! filled from them when they differ. The plan is compiled when the structure has changed and
+//! refreshed when weights, biases or clamps have.
+
+use std::sync::Arc;
+
+use bevy_ecs::resource::Resource;
+use bevy_ecs::system::{Res, ResMut, RunSystemError, RunSystemOnce};
+
+use crate::components::{Activation, BestSpin, Bias, Clamped, Source, SpinLanes, Target, Weight};
+use crate::engine::methods::{MethodSettings, SettingsError};
+use crate::engine::spins::{EngineError, EngineSettings, SpinSampler, make_engine};
+use crate::plan::{Coupling, IsingModel};
+use crate::simulation::Simulation;
+use crate::topology::binary::BinaryModel;
+use crate::topology::{Fabric, Neurons, PopulationIdx, Synapses, compile_spins};
+
+use super::spin_method;
+
+/// The two values of a unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpinValues {
+    /// -1 and +1: Ising spins, Hopfield units.
+    #[default]
+    PlusMinus,
+    /// 0 and 1: Boltzmann machines, QUBO.
+    ZeroOne,
+}
+
+/// Which neurons are spins, and which engine moves them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SpinSettings {
+    /// Names of the populations, or empty for all of them.
+    pub populations: Vec<String>,
+    /// The two values of a unit.
+    pub values: SpinValues,
+    /// One replica, or replica lanes.
+    pub engine: EngineSettings,
+    /// Added to every energy, such as the constant of a QUBO.
+    pub offset: f64,
+}
+
+/// Why a spin network cannot be made or run.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ThermoError {
+    /// A population does not exist.
+    #[error("no population \"{0}\" to take spins from")]
+    UnknownPopulation(String),
+    /// A coupling joins a neuron to itself.
+    #[error("projection \"{projection}\" couples neuron {row} to itself: a spin has no coupling to itself")]
+    SelfCoupling {
+        /// The projection.
+        projection: String,
+        /// Row of the neuron.
+        row: usize,
+    },
+    /// A weight or bias is not finite.
+    #[error("{what} is {value}: couplings and fields must be finite")]
+    NonFinite {
+        /// Which weight or bias.
+        what: String,
+        /// Its value.
+        value: f32,
+    },
+    /// A pattern does not fit its network.
+    #[error("pattern {number} has {length} values, population \"{population}\" has {n_neurons} neurons")]
+    PatternLength {
+        /// The population.
+        population: String,
+        /// Its size.
+        n_neurons: usize,
+        /// Number of the pattern, from 0.
+        number: usize,
+        /// Its length.
+        length: usize,
+    },
+    /// The engine cannot be made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The method cannot run.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The network is not built yet.
+    #[error("build the network before attaching a method to its spins")]
+    NotBuilt,
+}
+
+/// Registers the columns that spins need; call it before the network is built.
+pub fn columns(sim: &mut Simulation) {
+    sim.neuron_column(SpinLanes::default());
+    sim.neuron_column(BestSpin::default());
+}
+
+/// Compiles the spins of a built network and lets `method` own them, at steps divisible by `every`.
+///
+/// # Errors
+/// If the network has no such populations, the engine cannot take its couplings, or the method
+/// refuses the engine or its own settings.
+pub fn attach(sim: &mut Simulation, settings: SpinSettings, method: &MethodSettings, every: u32) -> Result<(), ThermoError> {
+    if sim.world().get_resource::<Fabric>().is_none() {
+        return Err(ThermoError::NotBuilt);
+    }
+    sim.insert_resource(SpinNetwork { settings, rule: method.rule(), parts: Vec::new(), epochs: Vec::new(), engine: None });
+    compile_now(sim)?;
+    spin_method::plugin(sim, method, every)
+}
+
+/// Compiles outside of a step, so that what does not fit is an error before the first one.
+fn compile_now(sim: &mut Simulation) -> Result<(), ThermoError> {
+    let compiled = sim.world_mut().run_system_once(compile);
+    match compiled {
+        Ok(()) => Ok(()),
+        Err(RunSystemError::Failed(error)) => match error.downcast_ref::<ThermoError>() {
+            Some(error) => Err(error.clone()),
+            None => panic!("compiling spins failed for a reason that is none of ThermoError: {error}"),
+        },
+        Err(error) => panic!("the spin compiler has all its resources: {error}"),
+    }
+}
+
+/// The spins of a world and the engine that moves them.
+#[derive(Resource)]
+pub struct SpinNetwork {
+    settings: SpinSettings,
+    rule: crate::engine::spins::Rule,
+    /// Populations and the index of their first spin.
+    parts: Vec<(PopulationIdx, usize)>,
+    /// Everything that the plan was compiled from, as counts of changes.
+    epochs: Vec<u64>,
+    engine: Option<Box<dyn SpinSampler>>,
+}
+
+impl SpinNetwork {
+    /// The engine.
+    ///
+    /// # Panics
+    /// If the network was not compiled, which [`attach`] does.
+    pub fn engine(&self) -> &dyn SpinSampler {
+        self.engine.as_deref().expect("attach compiles the spins")
+    }
+
+    /// The engine, mutable.
+    ///
+    /// # Panics
+    /// If the network was not compiled, which [`attach`] does.
+    pub fn engine_mut(&mut self) -> &mut dyn SpinSampler {
+        self.engine.as_deref_mut().expect("attach compiles the spins")
+    }
+
+    /// The two values of a unit.
+    pub fn values(&self) -> SpinValues {
+        self.settings.values
+    }
+
+    /// Populations and the index of their first spin, in order.
+    pub fn parts(&self) -> &[(PopulationIdx, usize)] {
+        &self.parts
+    }
+}
+
+/// The populations called `names` (all, if there are none) and the index of their first spin.
+pub(super) fn find_parts(names: &[String], fabric: &Fabric) -> Result<Vec<(PopulationIdx, usize)>, ThermoError> {
+    if let Some(missing) = names.iter().find(|name| fabric.find_population(name).is_none()) {
+        return Err(ThermoError::UnknownPopulation(missing.clone()));
+    }
+    let mut first = 0;
+    let mut parts = Vec::new();
+    for (idx, population) in fabric.populations() {
+        if names.is_empty() || names.iter().any(|name| name == population.name()) {
+            parts.push((idx, first));
+            first += population.n_neurons();
+        }
+    }
+    Ok(parts)
+}
+
+pub(super) type NeuronInputs<'w, 's> = Neurons<'w, 's, (&'static Bias, &'static Clamped, &'static Activation, &'static SpinLanes)>;
+pub(super) type SynapseInputs<'w, 's> = Synapses<'w, 's, (&'static Source, &'static Target, &'static Weight)>;
+
+/// Compiles the plan if anything it was compiled from has changed, and fills the engine from the columns.
+pub(super) fn compile(
+    mut network: ResMut<SpinNetwork>,
+    fabric: Res<Fabric>,
+    neurons: NeuronInputs,
+    synapses: SynapseInputs,
+) -> bevy_ecs::error::Result {
+    Ok(compile_stale(&mut network, &fabric, &neurons, &synapses)?)
+}
+
+fn compile_stale(network: &mut SpinNetwork, fabric: &Fabric, neurons: &NeuronInputs, synapses: &SynapseInputs) -> Result<(), ThermoError> {
+    let epochs = epochs(fabric);
+    let is_stale = network.engine.is_none() || epochs != network.epochs;
+    if is_stale {
+        network.parts = find_parts(&network.settings.populations, fabric)?;
+        let (mut model, clamped) = spin_model(&network.parts, network.settings.values, fabric, neurons, synapses)?;
+        model.offset += network.settings.offset;
+        let plan = Arc::new(compile_spins(&model, &clamped));
+        network.engine = Some(make_engine(plan, network.settings.engine, network.rule)?);
+        network.epochs = epochs;
+    }
+    load_state(network, neurons);
+    Ok(())
+}
+
+fn epochs(fabric: &Fabric) -> Vec<u64> {
+    let of_neurons = fabric.populations().flat_map(|(_, p)| [p.bias_epoch(), p.clamp_epoch()]);
+    let of_synapses = fabric.projections().map(|(_, p)| p.weight_epoch());
+    std::iter::once(fabric.structure_epoch()).chain(of_neurons).chain(of_synapses).collect()
+}
+
+/// Fields, couplings and clamps of the populations `parts`, as the columns have them.
+pub(super) fn spin_model(
+    parts: &[(PopulationIdx, usize)],
+    values: SpinValues,
+    fabric: &Fabric,
+    neurons: &NeuronInputs,
+    synapses: &SynapseInputs,
+) -> Result<(IsingModel, Vec<bool>), ThermoError> {
+    let first_of = |idx: PopulationIdx| parts.iter().find(|(p, _)| *p == idx).map(|(_, first)| *first);
+    let mut model = IsingModel::default();
+    let mut clamped = Vec::new();
+    for &(idx, _) in parts {
+        let Some((biases, clamps, _, _)) = neurons.get(idx) else { continue };
+        if let Some((row, bias)) = biases.iter().enumerate().find(|(_, b)| !b.0.is_finite()) {
+            let what = format!("the bias of neuron {row} in population \"{}\"", fabric.population(idx).name());
+            return Err(ThermoError::NonFinite { what, value: bias.0 });
+        }
+        model.fields.extend(biases.iter().map(|b| b.0));
+        clamped.extend(clamps.iter().map(|c| c.is_clamped()));
+    }
+    for (idx, projection) in fabric.projections() {
+        let (Some(from), Some(to)) = (first_of(projection.from()), first_of(projection.to())) else { continue };
+        let Some((sources, targets, weights)) = synapses.get(idx) else { continue };
+        model.couplings.reserve(weights.len());
+        for ((source, target), weight) in sources.iter().zip(targets).zip(weights) {
+            let (i, j) = (from + source.row(), to + target.row());
+            if i == j {
+                return Err(ThermoError::SelfCoupling { projection: projection.name().to_owned(), row: target.row() });
+            }
+            if !weight.0.is_finite() {
+                let what = format!("the weight of synapse {} -> {} in \"{}\"", source.row(), target.row(), projection.name());
+                return Err(ThermoError::NonFinite { what, value: weight.0 });
+            }
+            model.couplings.push(Coupling::new(i as u32, j as u32, weight.0));
+        }
+    }
+    model.normalise();
+    if values == SpinValues::ZeroOne {
+        let biases: Vec<f64> = model.fields.iter().map(|&b| f64::from(b)).collect();
+        let weights: Vec<_> = model.couplings.iter().map(|c| (c.i, c.j, f64::from(c.strength))).collect();
+        model = BinaryModel::boltzmann(&biases, &weights).to_ising();
+    }
+    Ok((model, clamped))
+}
+
+/// Fills the engine where it differs from the columns.
+fn load_state(network: &mut SpinNetwork, neurons: &NeuronInputs) {
+    let uses_lanes = network.settings.engine.n_replicas() > 1;
+    let mut wanted = Vec::with_capacity(network.engine().plan().n_spins());
+    for &(idx, _) in &network.parts {
+        let Some((_, _, activations, lanes)) = neurons.get(idx) else { continue };
+        if uses_lanes {
+            wanted.extend(lanes.iter().map(|l| l.0));
+        } else {
+            wanted.extend(activations.iter().map(|a| [u64::from(a.0 > 0.0), 0, 0, 0, 0, 0, 0, 0]));
+        }
+    }
+    let engine = network.engine_mut();
+    let mut held = vec![[0; 8]; wanted.len()];
+    engine.save_lanes(&mut held);
+    if held != wanted {
+        engine.load_lanes(&wanted);
+    }
+    engine.refresh();
+}
+
+/// Writes the engine's state into the columns: all lanes, and replica 0 as activations.
+pub(super) fn write_back(network: Res<SpinNetwork>, mut neurons: Neurons<(&mut Activation, &mut SpinLanes)>) {
+    let engine = network.engine();
+    let uses_lanes = network.settings.engine.n_replicas() > 1;
+    let mut held = vec![[0; 8]; engine.plan().n_spins()];
+    engine.save_lanes(&mut held);
+    let low = if network.settings.values == SpinValues::ZeroOne { 0.0 } else { -1.0 };
+    for &(idx, first) in &network.parts {
+        let Some((activations, lanes)) = neurons.get_mut(idx) else { continue };
+        for (row, words) in held[first..first + activations.len()].iter().enumerate() {
+            activations[row].0 = if words[0] & 1 == 1 { 1.0 } else { low };
+            if uses_lanes {
+                lanes[row].0 = *words;
+            }
+        }
+    }
+}
