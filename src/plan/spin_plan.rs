@@ -65,6 +65,22 @@ impl SpinPlan {
         self.offsets.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0)
     }
 
+    /// Writes new couplings, one a synapse row, into both directions of the compiled rows.
+    ///
+    /// The shape stays; [`SpinPlan::unit`] is forgotten, because it may no longer divide the new
+    /// values (`topology::refresh_spins` finds it again).
+    ///
+    /// # Panics
+    /// If there is not one strength for each coupling the plan was compiled from.
+    pub fn refresh_weights(&mut self, strengths: &[f32]) {
+        assert_eq!(strengths.len(), self.entries.len(), "one strength a coupling");
+        self.unit = None;
+        for (&[a, b], &strength) in self.entries.iter().zip(strengths) {
+            self.weights[a as usize] = strength;
+            self.weights[b as usize] = strength;
+        }
+    }
+
     /// The energy of `spins` in slot order (each +1 or -1), in f64.
     pub fn energy(&self, spins: &[i8]) -> f64 {
         assert_eq!(spins.len(), self.n_spins(), "one spin a slot");

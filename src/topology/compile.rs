@@ -69,6 +69,21 @@ pub fn compile_spins(model: &IsingModel, clamped: &[bool]) -> SpinPlan {
     plan
 }
 
+/// Brings the numbers of a compiled plan up to date: `strengths` by synapse row, `fields` by neuron.
+///
+/// Only for plans whose shape still holds: the same synapses, the same clamped spins.
+///
+/// # Panics
+/// If there is not one strength a coupling and one field a spin.
+pub fn refresh_spins(plan: &mut SpinPlan, strengths: &[f32], fields: &[f32]) {
+    assert_eq!(fields.len(), plan.n_spins(), "one field a spin");
+    plan.refresh_weights(strengths);
+    for (field, &neuron) in plan.fields.iter_mut().zip(&plan.order) {
+        *field = fields[neuron as usize];
+    }
+    plan.unit = common_unit(plan);
+}
+
 /// Row offsets and neighbours of both directions, with vertices renamed by `name`.
 fn both_directions(model: &IsingModel, name: impl Fn(u32) -> u32) -> (Vec<u32>, Vec<u32>) {
     let n = model.n_spins();
@@ -159,6 +174,19 @@ mod tests {
             for s in plan.class(class) {
                 assert!(plan.row(s).0.iter().all(|&j| !plan.class(class).contains(&(j as usize))));
             }
+        }
+    }
+
+    #[test]
+    fn a_refreshed_plan_is_the_plan_of_the_new_model() {
+        let mut model = triangle_with_tail();
+        let mut plan = compile_spins(&model, &[]);
+        for new_values in [[0.25, 0.5, -0.75, 1.0], [0.1, 0.2, 0.3, 0.4]] {
+            model.couplings.iter_mut().zip(new_values).for_each(|(c, value)| c.strength = value);
+            model.fields.iter_mut().zip(new_values).for_each(|(h, value)| *h = -value);
+            let strengths: Vec<f32> = model.couplings.iter().map(|c| c.strength).collect();
+            refresh_spins(&mut plan, &strengths, &model.fields);
+            assert_eq!(plan, compile_spins(&model, &[]));
         }
     }
 

@@ -21,7 +21,7 @@ pub use access::{Fields, Neurons, Synapses};
 pub use blueprint::{Blueprint, BuildError, Edge, PopulationSpec, ProjectionSpec};
 pub use colouring::colour_classes;
 pub use columns::Columns;
-pub use compile::compile_spins;
+pub use compile::{compile_spins, refresh_spins};
 pub use edits::{Births, Deaths, End, NeuronBirth, SynapseBirth};
 pub use fabric::{Fabric, Family, Population, PopulationIdx, Projection, ProjectionIdx};
 pub use segments::{Rows, Segment, SegmentMut, Segments};
