@@ -92,7 +92,7 @@ pub struct System {
     pub every: u32,
     /// What it does.
     pub method: Method,
-    /// Copies of the system side by side, 1 or more; 1 runs on the one-replica engine.
+    /// Copies of the system side by side: 1 (the one-replica engine), 64, 128, 256 or 512 (lanes).
     pub n_replicas: u32,
     /// True if replicas share the random numbers of a site.
     pub shares_randomness: bool,
@@ -153,7 +153,7 @@ impl Method {
             Method::Ais(s) => s.sweeps_per_step.saturating_mul(s.steps_per_iteration),
             Method::Cycle(s) => s.sweeps_per_iteration,
             Method::Optimise(s) => s.sweeps_per_iteration,
-            Method::Recall(s) => s.max_sweeps.saturating_mul(s.trials_per_step),
+            Method::Recall(s) => s.max_sweeps,
         })
     }
 }
@@ -165,6 +165,4 @@ pub struct RecallSettings {
     pub flipped: f64,
     /// Sweeps of a recall, at most, 1 or more.
     pub max_sweeps: u32,
-    /// Recalls of every pattern in a step, 1 or more.
-    pub trials_per_step: u32,
 }

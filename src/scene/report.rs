@@ -282,7 +282,8 @@ impl SourceCode for NamedText<'_> {
             inner.data(),
             *inner.span(),
             inner.line(),
-            inner.column(),
+            // miette counts bytes; the place above the lines is read without context.
+            if before == 0 && after == 0 { line_and_column(self.text, span.offset()).1 - 1 } else { inner.column() },
             inner.line_count(),
         )))
     }

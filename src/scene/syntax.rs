@@ -7,7 +7,7 @@ use ron2::ast::parse_document_lossy;
 
 use super::code::Code;
 use super::report::Complaint;
-use super::text::SplicedText;
+use super::text::{Place, SplicedText};
 
 /// Longest scene, in bytes.
 pub const MAX_BYTES: usize = 8 << 20;
@@ -15,6 +15,8 @@ pub const MAX_BYTES: usize = 8 << 20;
 pub const MAX_DEPTH: usize = 64;
 /// Most values in a scene, so that its tree of spans stays within a few hundred megabytes.
 pub const MAX_VALUES: usize = 500_000;
+/// Longest text that is parsed more than once, so that the pass stays linear.
+const MAX_MENDED_BYTES: usize = 1 << 18;
 /// Complaints after which a pass stops.
 pub const MAX_COMPLAINTS: usize = 20;
 
@@ -34,27 +36,54 @@ pub fn check_syntax(text: &SplicedText) -> Vec<Complaint> {
         }
         Extent::Fine => {}
     }
-    let (document, errors) = parse_document_lossy(source);
+    let mut mended = source.to_owned();
     let mut complaints: Vec<Complaint> = Vec::new();
+    loop {
+        let (document, errors) = parse_document_lossy(&mended);
+        // A forgotten comma makes everything after it look wrong: put it in, and look again.
+        if let Some(comma) = errors.first().and_then(|e| forgotten_comma(&mended, e)) {
+            complaints.push(Complaint::new(Code::Syntax, at(comma..comma + 1), "expected `,` here, after the value").label("a comma"));
+            mended.replace_range(comma..comma + 1, ",");
+            if complaints.len() < MAX_COMPLAINTS && source.len() <= MAX_MENDED_BYTES {
+                continue;
+            }
+            break;
+        }
+        let is_empty = complaints.is_empty() && errors.is_empty() && document.value.is_none();
+        collect(&errors, &mut complaints, |span| at(span.start.min(source.len())..span.end.min(source.len())));
+        if is_empty {
+            complaints.push(Complaint::new(Code::Syntax, at(source.len()..source.len()), "the scene is empty: expected `Scene(...)`"));
+        }
+        break;
+    }
+    complaints
+}
+
+/// Adds what is not the echo of an error before it on the same line.
+fn collect(errors: &[ron2::Error], complaints: &mut Vec<Complaint>, at: impl Fn(Range<usize>) -> Option<Place>) {
     let mut last_line = 0;
-    for error in &errors {
+    for error in errors {
         let span = error.span();
-        // What follows an error on its own line is mostly its echo.
-        if !complaints.is_empty() && span.start.line <= last_line {
+        let is_end = matches!(error.kind(), ErrorKind::TrailingCharacters) && last_line > 0;
+        if span.start.line <= last_line || is_end || complaints.len() >= MAX_COMPLAINTS {
             continue;
         }
         last_line = span.start.line;
-        let range = span.start_offset.min(source.len())..span.end_offset.min(source.len());
-        let range = if range.start > range.end { range.start..range.start } else { range };
+        let range = span.start_offset..span.end_offset.max(span.start_offset);
         complaints.push(Complaint::new(Code::Syntax, at(range), describe(error.kind())).label("here"));
-        if complaints.len() == MAX_COMPLAINTS {
-            break;
-        }
     }
-    if complaints.is_empty() && document.value.is_none() {
-        complaints.push(Complaint::new(Code::Syntax, at(source.len()..source.len()), "the scene is empty: expected `Scene(...)`"));
-    }
-    complaints
+}
+
+/// The blank after a value that a comma should follow, if that is what the error is about.
+fn forgotten_comma(text: &str, error: &ron2::Error) -> Option<usize> {
+    let is_about_it = matches!(error.kind(), ErrorKind::Expected { expected, .. } if expected.contains("closing") || expected.contains("comma"));
+    let next = error.span().start_offset;
+    let starts_value = text.get(next..)?.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '"' | '(' | '[' | '-' | '_'));
+    let before = text[..next].trim_end();
+    let ends_value = before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '"' | ')' | ']' | '_'));
+    // Behind a comment, the comma would be part of it.
+    let last_line = before.rsplit('\n').next().unwrap_or("");
+    (is_about_it && starts_value && ends_value && before.len() < next && !last_line.contains("//")).then_some(before.len())
 }
 
 fn describe(kind: &ErrorKind) -> String {

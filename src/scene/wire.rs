@@ -391,7 +391,7 @@ pub struct SampleWire {
     /// Sweeps in a step.
     #[serde(default = "one")]
     pub sweeps_per_step: u64,
-    /// Independent copies.
+    /// Independent copies: 1, 64, 128, 256 or 512, here and wherever there are replicas.
     #[serde(default = "one")]
     pub replicas: u64,
     /// Whose random numbers.
@@ -674,7 +674,7 @@ impl Default for OptimiseWire {
     }
 }
 
-/// `Recall(flipped: 0.15)`.
+/// `Recall(flipped: 0.15)`: a step recalls every pattern once in every network.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecallWire {
@@ -684,13 +684,11 @@ pub struct RecallWire {
     pub flipped: f64,
     /// Sweeps of a recall, at most; it ends when nothing moves.
     pub sweeps: u64,
-    /// Recalls of every pattern in a step.
-    pub trials_per_step: u64,
 }
 
 impl Default for RecallWire {
     fn default() -> Self {
-        RecallWire { every: 1, flipped: 0.15, sweeps: 20, trials_per_step: 1 }
+        RecallWire { every: 1, flipped: 0.15, sweeps: 20 }
     }
 }
 

@@ -108,7 +108,11 @@ impl Checker<'_> {
             let n = counts[i].filter(|_| fits).unwrap_or(0);
             self.population(&format!("populations[{i}]"), spins, n)
         });
-        let populations = populations.collect();
+        let populations: Vec<Population> = populations.collect();
+        if let Some(i) = populations.iter().position(|p| p.is_binary != populations[0].is_binary) {
+            self.complain(Code::Unsupported, &format!("populations[{i}].values"), "some populations have values -1 and +1, others 0 and 1")
+                .advise("give all populations the same values");
+        }
         Network { populations, projections, preflight }
     }
 

@@ -15,8 +15,8 @@ use super::super::wire::{
 use super::Checker;
 use super::network::Network;
 
-/// Most replicas of a system.
-const MAX_REPLICAS: u32 = 1 << 16;
+/// How many replicas a system can have.
+const REPLICAS: [u32; 5] = [1, 64, 128, 256, 512];
 /// Steps of a method that never finishes, if the scene does not say.
 const DEFAULT_STEPS: u64 = 1000;
 /// Steps of a stage of sampling, if the scene does not say.
@@ -84,9 +84,9 @@ impl Checker<'_> {
         }
         let every = self.count(&format!("{path}.every"), common.every, 1);
         let n_replicas = self.count(&format!("{path}.replicas"), common.replicas, 1);
-        if n_replicas > MAX_REPLICAS {
-            self.complain(Code::OutOfRange, &format!("{path}.replicas"), format!("replicas is {n_replicas}"))
-                .advise(format!("use {MAX_REPLICAS} or fewer"));
+        if common.replicas > 0 && !REPLICAS.contains(&n_replicas) {
+            self.complain(Code::OutOfRange, &format!("{path}.replicas"), format!("replicas is {}", common.replicas))
+                .advise("use 1 (the one-replica engine), or 64, 128, 256 or 512 (replica lanes)");
         }
         let shares_randomness = common.randomness == RandomnessWire::Shared;
         let system = System { every, method, n_replicas, shares_randomness, rule: rule(common.rule), scan: scan(common.scan) };
@@ -341,7 +341,16 @@ impl Checker<'_> {
     }
 
     fn recall(&mut self, path: &str, w: &RecallWire, network: &Network) -> (Common, Method, Need) {
-        let remembers = network.projections.iter().any(|p| matches!(p.couplings, Couplings::Hopfield(..)));
+        let mut memories = network.projections.iter().filter_map(|p| match &p.couplings {
+            Couplings::Hopfield(patterns, _) => Some(patterns),
+            _ => None,
+        });
+        let first = memories.next();
+        let remembers = first.is_some();
+        if memories.any(|other| Some(other) != first) {
+            self.complain(Code::Unsupported, path, "Recall compares networks, and they remember different patterns")
+                .advise("give all Hopfield couplings one path and one threshold");
+        }
         let unread = self.complaints.iter().any(|c| matches!(c.code, Code::MissingFile | Code::BadFile));
         if !remembers && !unread {
             self.complain(Code::NothingToDo, path, "Recall, and no couplings that remember patterns")
@@ -350,7 +359,6 @@ impl Checker<'_> {
         let settings = RecallSettings {
             flipped: self.within(&format!("{path}.flipped"), w.flipped, 0.0, 1.0),
             max_sweeps: self.count(&format!("{path}.sweeps"), w.sweeps, 1),
-            trials_per_step: self.count(&format!("{path}.trials_per_step"), w.trials_per_step, 1),
         };
         let need = Need { steps: 100, is_exact: false };
         (common(w.every, 1, RandomnessWire::Independent, RuleWire::Metropolis, ScanWire::Sequential), Method::Recall(settings), need)

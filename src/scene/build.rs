@@ -1,0 +1,181 @@
+//! From a checked scene to a simulation.
+
+use crate::engine::hopfield;
+use crate::engine::methods::MethodSettings;
+use crate::engine::spins::EngineSettings;
+use crate::engine::spins::lanes::Randomness;
+use crate::plan::Coupling;
+use crate::simulation::Simulation;
+use crate::thermo::{self, KnownOptimum, MaxCut, SpinSettings, SpinValues, ThermoError, recall};
+use crate::topology::generate::{GenerateError, generate};
+use crate::topology::{Blueprint, BuildError, Edge, PopulationSpec, ProjectionSpec};
+
+use super::checked::{Couplings, Method, Population, Projection, Scene, System};
+use super::wire::HopfieldRule;
+
+/// Why a checked scene could not be built: what only the building can tell, such as memory that ran out.
+#[derive(Debug, thiserror::Error)]
+pub enum SceneBuildError {
+    /// The network could not be built.
+    #[error(transparent)]
+    Network(#[from] BuildError),
+    /// An instance could not be generated.
+    #[error("projection \"{projection}\": {error}")]
+    Generate {
+        /// The projection.
+        projection: String,
+        /// What is wrong.
+        error: GenerateError,
+    },
+    /// The patterns of a memory do not make couplings.
+    #[error("projection \"{projection}\": {error}")]
+    Patterns {
+        /// The projection.
+        projection: String,
+        /// What is wrong.
+        error: String,
+    },
+    /// The method could not be started.
+    #[error(transparent)]
+    Method(#[from] ThermoError),
+}
+
+/// What couplings bring along beside themselves.
+#[derive(Default)]
+struct Known {
+    /// Fields, one a neuron, or empty.
+    fields: Vec<f32>,
+    /// Constant part of the energy.
+    offset: f64,
+    /// Sum of the weights of a graph to be cut.
+    total_weight: Option<f64>,
+    /// Energy of the ground state.
+    ground_energy: Option<f64>,
+}
+
+/// Builds the simulation of `scene`, ready for its first step; equal scenes make equal simulations.
+///
+/// # Errors
+/// If memory runs out, or for what only the building can tell.
+pub fn build(scene: &Scene) -> Result<Simulation, SceneBuildError> {
+    let mut sim = Simulation::new(scene.seed);
+    sim.add(thermo::columns);
+    let mut blueprint = Blueprint::new();
+    let mut all_known = Vec::with_capacity(scene.projections.len());
+    let mut specs = Vec::with_capacity(scene.projections.len());
+    for projection in &scene.projections {
+        let population = &scene.populations[projection.population];
+        let (edges, known) = edges(projection)?;
+        specs.push(ProjectionSpec { name: projection.name.clone(), ..ProjectionSpec::symmetric(&population.name, edges) });
+        all_known.push((projection.population, known));
+    }
+    for (i, population) in scene.populations.iter().enumerate() {
+        let fields = all_known.iter().find(|(p, k)| *p == i && !k.fields.is_empty()).map(|(_, k)| k.fields.as_slice());
+        blueprint = blueprint.with_population(population_spec(population, fields.unwrap_or(&[])));
+    }
+    for spec in specs {
+        blueprint = blueprint.with_projection(spec);
+    }
+    sim.build(blueprint)?;
+    // Cuts and known optima are those of the whole energy, so they are known if one projection is all there is.
+    if let [(_, known)] = all_known.as_slice() {
+        if let Some(total_weight) = known.total_weight {
+            sim.insert_resource(MaxCut { total_weight });
+        }
+        let is_bare = scene.populations.iter().all(|p| p.fields.is_empty() && p.clamped.is_empty());
+        if let Some(energy) = known.ground_energy.filter(|_| is_bare) {
+            sim.insert_resource(KnownOptimum(energy));
+        }
+    }
+    attach_method(&mut sim, scene, all_known.iter().map(|(_, k)| k.offset).sum())?;
+    Ok(sim)
+}
+
+fn attach_method(sim: &mut Simulation, scene: &Scene, offset: f64) -> Result<(), SceneBuildError> {
+    let system = &scene.system;
+    let method = match system.method {
+        Method::Sample(s) => MethodSettings::Sample(s),
+        Method::Anneal(s) => MethodSettings::Anneal(s),
+        Method::Temper(s) => MethodSettings::Tempering(s),
+        Method::PopulationAnneal(s) => MethodSettings::Population(s),
+        Method::Ais(s) => MethodSettings::Ais(s),
+        Method::Cycle(s) => MethodSettings::Cycling(s),
+        Method::Optimise(s) => MethodSettings::Optimise(s),
+        Method::Recall(s) => {
+            let mut networks = Vec::new();
+            let mut patterns = Vec::new();
+            for projection in &scene.projections {
+                if let Couplings::Hopfield(stored, _) = &projection.couplings {
+                    networks.push(scene.populations[projection.population].name.clone());
+                    patterns.clone_from(&stored.states);
+                }
+            }
+            let settings = recall::RecallSettings { networks, patterns, flip_fraction: s.flipped, max_sweeps: s.max_sweeps };
+            return Ok(recall::attach(sim, settings)?);
+        }
+    };
+    let is_binary = scene.populations.iter().all(|p| p.is_binary);
+    let values = if is_binary { SpinValues::ZeroOne } else { SpinValues::PlusMinus };
+    let settings = SpinSettings { populations: Vec::new(), values, engine: engine(system), offset };
+    Ok(thermo::attach(sim, settings, &method, system.every)?)
+}
+
+fn engine(system: &System) -> EngineSettings {
+    let randomness = if system.shares_randomness { Randomness::Shared } else { Randomness::Independent };
+    match system.n_replicas {
+        1 => EngineSettings::Replica,
+        n => EngineSettings::Lanes { n_replicas: n as usize, randomness },
+    }
+}
+
+fn population_spec(population: &Population, more_fields: &[f32]) -> PopulationSpec {
+    let n = population.n_neurons;
+    let mut spec = PopulationSpec::new(&population.name, n);
+    spec.biases = match (population.fields.is_empty(), more_fields.is_empty()) {
+        (true, _) => more_fields.to_vec(),
+        (false, true) => population.fields.clone(),
+        (false, false) => population.fields.iter().zip(more_fields).map(|(a, b)| a + b).collect(),
+    };
+    if !population.clamped.is_empty() {
+        let silent = if population.is_binary { 0.0 } else { -1.0 };
+        spec.activations = vec![silent; n];
+        spec.clamped = vec![false; n];
+        for &(neuron, spin) in &population.clamped {
+            spec.activations[neuron as usize] = if spin > 0 { 1.0 } else { silent };
+            spec.clamped[neuron as usize] = true;
+        }
+    }
+    spec
+}
+
+fn edges(projection: &Projection) -> Result<(Vec<Edge>, Known), SceneBuildError> {
+    let edge = |c: &Coupling| Edge { source: c.i, target: c.j, weight: c.strength };
+    let of_fields = |fields: &[f32]| if fields.iter().all(|&h| h == 0.0) { Vec::new() } else { fields.to_vec() };
+    Ok(match &projection.couplings {
+        Couplings::Read(instance) => {
+            let model = &instance.model;
+            let known = Known {
+                fields: of_fields(&model.fields),
+                offset: model.offset,
+                total_weight: instance.max_cut.map(|m| m.total_weight),
+                ground_energy: None,
+            };
+            (model.couplings.iter().map(edge).collect(), known)
+        }
+        Couplings::Generated(generator, seed) => {
+            let made = generate(generator, *seed).map_err(|error| SceneBuildError::Generate { projection: projection.name.clone(), error })?;
+            let model = made.model;
+            let known = Known { fields: of_fields(&model.fields), offset: model.offset, total_weight: None, ground_energy: made.ground_energy };
+            (model.couplings.iter().map(edge).collect(), known)
+        }
+        Couplings::Listed(couplings) => (couplings.iter().map(edge).collect(), Known::default()),
+        Couplings::Hopfield(patterns, rule) => {
+            let made = match rule {
+                HopfieldRule::PseudoInverse => hopfield::pseudo_inverse(&patterns.states),
+                HopfieldRule::Hebb => hopfield::hebb(&patterns.states),
+            };
+            let model = made.map_err(|error| SceneBuildError::Patterns { projection: projection.name.clone(), error: error.to_string() })?;
+            (model.couplings.iter().map(edge).collect(), Known::default())
+        }
+    })
+}
