@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lehr::random::{StreamKey, SystemTag};
+use lehr::random::{Stream, StreamKey, SystemTag};
 use lehr::scene::{Code, Format, Limits, SceneSource, load};
 use lehr::units::Seed;
 
@@ -33,12 +33,12 @@ fn corpus() -> Vec<(String, PathBuf)> {
 
 /// A small generator of draws below a bound.
 struct Draws {
-    numbers: lehr::random::Stream,
+    numbers: Stream,
 }
 
 impl Draws {
     fn below(&mut self, n: usize) -> usize {
-        (self.numbers.next_u64() % n.max(1) as u64) as usize
+        self.numbers.below(n.max(1) as u64) as usize
     }
 }
 
@@ -65,7 +65,7 @@ fn mutate(source: &str, other: &str, draws: &mut Draws) -> String {
                 let to = boundary(other, from + draws.below(60));
                 out.insert_str(a, &other[from.min(to)..to.max(from)]);
             }
-            _ => out.truncate(b.max(8)),
+            _ => out.truncate(b),
         }
     }
     out
@@ -75,7 +75,7 @@ fn mutate(source: &str, other: &str, draws: &mut Draws) -> String {
 fn mutated_scenes_and_overrides_give_a_report_and_never_a_panic() {
     let corpus = corpus();
     let n_cases: usize = std::env::var("LEHR_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(3000);
-    let mut draws = Draws { numbers: StreamKey::new(Seed(7), SystemTag::new("scene_fuzz"), 0).stream() };
+    let mut draws = Draws { numbers: StreamKey::new(Seed(7), SystemTag::named("scene_fuzz"), 0).stream() };
     let mut n_good = 0;
     for case in 0..n_cases {
         let (source, dir) = &corpus[draws.below(corpus.len())];

@@ -101,11 +101,12 @@ impl Checker<'_> {
             }
         }
         let fits = preflight.bytes <= self.around.memory_limit;
-        if fits && (preflight.neurons > MAX_ROWS || preflight.synapses > MAX_ROWS) {
+        let are_countable = preflight.neurons <= MAX_ROWS && preflight.synapses <= MAX_ROWS;
+        if fits && !are_countable {
             self.complain(Code::TooManyNeurons, "populations[0].count", format!("{preflight} are too many"));
         }
         let populations = wire.populations.iter().enumerate().map(|(i, PopulationWire::Spins(spins))| {
-            let n = counts[i].filter(|_| fits).unwrap_or(0);
+            let n = counts[i].filter(|_| fits && are_countable).unwrap_or(0);
             self.population(&format!("populations[{i}]"), spins, n)
         });
         let populations: Vec<Population> = populations.collect();
@@ -352,7 +353,14 @@ impl Checker<'_> {
         let is_binary = wire.values == ValuesWire::Binary;
         let field = self.single(&format!("{path}.field"), wire.field);
         let has_fields = field != 0.0 || !wire.fields.is_empty();
-        let mut fields = if has_fields { vec![field; n as usize] } else { Vec::new() };
+        let mut fields: Vec<f32> = Vec::new();
+        if has_fields && fields.try_reserve_exact(n as usize).is_err() {
+            self.complain(Code::MemoryLimit, path, format!("there is no memory for the fields of {n} neurons")).advise("make the scene smaller");
+            return Population { name: wire.name.clone(), n_neurons: 0, is_binary, fields, clamped: Vec::new() };
+        }
+        if has_fields {
+            fields.resize(n as usize, field);
+        }
         let known = |checker: &mut Self, at: &str, neuron: u64| {
             if n > 0 && neuron >= n {
                 checker.complain(Code::UnknownNeuron, at, format!("no neuron {neuron}: population \"{}\" has {n}", wire.name));
