@@ -44,8 +44,40 @@ impl Draws {
 
 /// Pieces that are likely to upset a parser.
 const PIECES: [&str; 34] = [
-    "(", ")", "[", "]", "{", "}", ",", ":", "\"", "'", "//", "/*", "*/", "r#\"", "#![enable(x)]", "\\", "\u{0}", "é", "\u{202e}", "-", "1e999", "NaN",
-    "inf", "-0", "0x", "18446744073709551616", "1_000", "Some(", "None", "format: 1,", "Anneal()", "b'x'", "..", "((((((((((((((((((((((",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    "\"",
+    "'",
+    "//",
+    "/*",
+    "*/",
+    "r#\"",
+    "#![enable(x)]",
+    "\\",
+    "\u{0}",
+    "é",
+    "\u{202e}",
+    "-",
+    "1e999",
+    "NaN",
+    "inf",
+    "-0",
+    "0x",
+    "18446744073709551616",
+    "1_000",
+    "Some(",
+    "None",
+    "format: 1,",
+    "Anneal()",
+    "b'x'",
+    "..",
+    "((((((((((((((((((((((",
 ];
 
 fn mutate(source: &str, other: &str, draws: &mut Draws) -> String {
@@ -83,7 +115,8 @@ fn mutated_scenes_and_overrides_give_a_report_and_never_a_panic() {
         let scene = if case % 4 == 3 { source.clone() } else { mutate(source, other, &mut draws) };
         let mut overrides = Vec::new();
         if case % 4 >= 2 {
-            let base = ["systems[0].sweeps=10", "populations.spins.count=3", "couplings.path=x.txt", "seed=1", "systems=[Ais()]"][draws.below(5)];
+            let base =
+                ["systems[0].sweeps=10", "populations.spins.count=3", "couplings.path=x.txt", "seed=1", "systems=[Ais()]"][draws.below(5)];
             overrides.push(mutate(base, other, &mut draws));
         }
         match load(&text(scene, dir), &overrides, SMALL) {
@@ -102,7 +135,8 @@ fn mutated_scenes_and_overrides_give_a_report_and_never_a_panic() {
 
 #[test]
 fn a_million_million_neurons_are_refused_with_need_limit_and_flag() {
-    let scene = "// big\nScene(format: 1, populations: [Spins(name: \"a\", count: 1000000000000, field: 0.5)], systems: [Sample(temperature: 1)])";
+    let scene =
+        "// big\nScene(format: 1, populations: [Spins(name: \"a\", count: 1000000000000, field: 0.5)], systems: [Sample(temperature: 1)])";
     for limits in [Limits::DEFAULT, Limits { memory: Some(u64::MAX / 2) }] {
         let report = load(&text(scene.into(), Path::new(".")), &[], limits).expect_err("too large");
         let complaint = &report.complaints[0];

@@ -2,5 +2,6 @@
 
 pub mod diagnostics;
 pub mod exact;
+pub mod hopfield;
 pub mod methods;
 pub mod spins;

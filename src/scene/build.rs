@@ -1,9 +1,9 @@
 //! From a checked scene to a simulation.
 
+use crate::components::SpinLanes;
 use crate::engine::hopfield;
 use crate::engine::methods::MethodSettings;
-use crate::engine::spins::EngineSettings;
-use crate::engine::spins::lanes::Randomness;
+use crate::engine::spins::{EngineSettings, Randomness};
 use crate::plan::Coupling;
 use crate::simulation::Simulation;
 use crate::thermo::{self, KnownOptimum, MaxCut, SpinSettings, SpinValues, ThermoError, recall};
@@ -87,8 +87,22 @@ pub fn build(scene: &Scene) -> Result<Simulation, SceneBuildError> {
             sim.insert_resource(KnownOptimum(energy));
         }
     }
+    clamp_lanes(&mut sim, scene);
     attach_method(&mut sim, scene, all_known.iter().map(|(_, k)| k.offset).sum())?;
     Ok(sim)
+}
+
+/// Gives clamped neurons their value in every lane; with one replica it stands in `Activation`.
+fn clamp_lanes(sim: &mut Simulation, scene: &Scene) {
+    let mut up = SpinLanes::default();
+    up.0[..scene.system.n_replicas as usize / 64].fill(u64::MAX);
+    for population in scene.populations.iter().filter(|p| !p.clamped.is_empty()) {
+        if let Some(lanes) = sim.neurons_mut::<SpinLanes>(&population.name) {
+            for &(neuron, spin) in &population.clamped {
+                lanes[neuron as usize] = if spin > 0 { up } else { SpinLanes::default() };
+            }
+        }
+    }
 }
 
 fn attach_method(sim: &mut Simulation, scene: &Scene, offset: f64) -> Result<(), SceneBuildError> {
@@ -163,9 +177,11 @@ fn edges(projection: &Projection) -> Result<(Vec<Edge>, Known), SceneBuildError>
             (model.couplings.iter().map(edge).collect(), known)
         }
         Couplings::Generated(generator, seed) => {
-            let made = generate(generator, *seed).map_err(|error| SceneBuildError::Generate { projection: projection.name.clone(), error })?;
+            let made =
+                generate(generator, *seed).map_err(|error| SceneBuildError::Generate { projection: projection.name.clone(), error })?;
             let model = made.model;
-            let known = Known { fields: of_fields(&model.fields), offset: model.offset, total_weight: None, ground_energy: made.ground_energy };
+            let known =
+                Known { fields: of_fields(&model.fields), offset: model.offset, total_weight: None, ground_energy: made.ground_energy };
             (model.couplings.iter().map(edge).collect(), known)
         }
         Couplings::Listed(couplings) => (couplings.iter().map(edge).collect(), Known::default()),
@@ -174,7 +190,8 @@ fn edges(projection: &Projection) -> Result<(Vec<Edge>, Known), SceneBuildError>
                 HopfieldRule::PseudoInverse => hopfield::pseudo_inverse(&patterns.states),
                 HopfieldRule::Hebb => hopfield::hebb(&patterns.states),
             };
-            let model = made.map_err(|error| SceneBuildError::Patterns { projection: projection.name.clone(), error: error.to_string() })?;
+            let model =
+                made.map_err(|error| SceneBuildError::Patterns { projection: projection.name.clone(), error: error.to_string() })?;
             (model.couplings.iter().map(edge).collect(), Known::default())
         }
     })

@@ -161,7 +161,7 @@ impl Method {
 /// How stored patterns are recalled from spoilt ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RecallSettings {
-    /// Share of neurons flipped before a recall, 0 to 1.
+    /// Share of neurons flipped before a recall, 0 to 1/2.
     pub flipped: f64,
     /// Sweeps of a recall, at most, 1 or more.
     pub max_sweeps: u32,

@@ -4,6 +4,7 @@
 //! shape (are these the fields of a scene) and meaning (do the numbers, names and files make sense).
 //! Overrides are spliced into the text between the first and the second.
 
+mod build;
 pub mod checked;
 mod code;
 mod load;
@@ -19,6 +20,7 @@ mod text;
 mod tree;
 mod wire;
 
+pub use build::{SceneBuildError, build};
 pub use checked::Scene;
 pub use code::Code;
 pub use load::{Checked, Limits, SceneSource, load};

@@ -76,7 +76,8 @@ fn collect(errors: &[ron2::Error], complaints: &mut Vec<Complaint>, at: impl Fn(
 
 /// The blank after a value that a comma should follow, if that is what the error is about.
 fn forgotten_comma(text: &str, error: &ron2::Error) -> Option<usize> {
-    let is_about_it = matches!(error.kind(), ErrorKind::Expected { expected, .. } if expected.contains("closing") || expected.contains("comma"));
+    let is_about_it =
+        matches!(error.kind(), ErrorKind::Expected { expected, .. } if expected.contains("closing") || expected.contains("comma"));
     let next = error.span().start_offset;
     let starts_value = text.get(next..)?.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '"' | '(' | '[' | '-' | '_'));
     let before = text[..next].trim_end();

@@ -355,7 +355,8 @@ impl Checker<'_> {
         let has_fields = field != 0.0 || !wire.fields.is_empty();
         let mut fields: Vec<f32> = Vec::new();
         if has_fields && fields.try_reserve_exact(n as usize).is_err() {
-            self.complain(Code::MemoryLimit, path, format!("there is no memory for the fields of {n} neurons")).advise("make the scene smaller");
+            self.complain(Code::MemoryLimit, path, format!("there is no memory for the fields of {n} neurons"))
+                .advise("make the scene smaller");
             return Population { name: wire.name.clone(), n_neurons: 0, is_binary, fields, clamped: Vec::new() };
         }
         if has_fields {

@@ -357,7 +357,7 @@ impl Checker<'_> {
                 .advise("add couplings: Hopfield(path: ...)");
         }
         let settings = RecallSettings {
-            flipped: self.within(&format!("{path}.flipped"), w.flipped, 0.0, 1.0),
+            flipped: self.within(&format!("{path}.flipped"), w.flipped, 0.0, 0.5),
             max_sweeps: self.count(&format!("{path}.sweeps"), w.sweeps, 1),
         };
         let need = Need { steps: 100, is_exact: false };

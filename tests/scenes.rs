@@ -1,0 +1,86 @@
+//! Every scene of the repository passes its check without a warning, builds, runs, and makes its point.
+
+use std::path::{Path, PathBuf};
+
+use lehr::components::Metrics;
+use lehr::components::metrics::FINISHED;
+use lehr::scene::{Checked, Limits, SceneSource, build, load};
+use lehr::simulation::Simulation;
+
+fn scenes() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).expect("the folder is there").map(|e| e.expect("an entry").path()).collect();
+    all.retain(|p| p.extension().is_some_and(|e| e == "ron"));
+    all.sort();
+    all
+}
+
+fn checked(name: &str, overrides: &[&str]) -> Checked {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes").join(format!("{name}.ron"));
+    let overrides: Vec<String> = overrides.iter().map(|&s| s.to_owned()).collect();
+    load(&SceneSource::File(path), &overrides, Limits::DEFAULT).unwrap_or_else(|report| panic!("{report}"))
+}
+
+fn metric(sim: &Simulation, name: &str) -> f64 {
+    let metrics = sim.world().resource::<Metrics>();
+    metrics.get(name).unwrap_or_else(|| panic!("no metric {name}: {:?}", metrics.all()))
+}
+
+/// Runs to the end, or until the method is done.
+fn run(name: &str, overrides: &[&str]) -> Simulation {
+    let scene = checked(name, overrides).scene;
+    let mut sim = build(&scene).expect("a checked scene builds");
+    for _ in 0..scene.steps {
+        sim.step().expect("a step");
+        if sim.world().resource::<Metrics>().get(FINISHED) == Some(1.0) {
+            break;
+        }
+    }
+    if std::env::var_os("LEHR_SHOW").is_some() {
+        println!("{name} after {} steps: {:#?}", sim.step_count(), sim.world().resource::<Metrics>().all());
+    }
+    sim
+}
+
+#[test]
+fn every_scene_checks_without_a_warning_and_builds_and_steps() {
+    let scenes = scenes();
+    assert!(scenes.len() >= 6);
+    for path in scenes {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let checked = checked(&name, &[]);
+        assert!(checked.warnings.complaints.is_empty(), "{}", checked.warnings);
+        assert_eq!(checked.scene.name, name);
+        let text = std::fs::read_to_string(&path).expect("a scene");
+        assert!(text.starts_with("// ") && text.contains("// Watch "), "{name} does not open with what to watch");
+        let mut sim = build(&checked.scene).expect("a checked scene builds");
+        sim.run(2).expect("two steps");
+        // What the run directory keeps is the same scene from anywhere, and so is its digest.
+        let again = SceneSource::Text { name: "scene.ron".into(), text: checked.resolved.clone(), dir: std::env::temp_dir() };
+        let again = load(&again, &[], Limits::DEFAULT).unwrap_or_else(|report| panic!("{report}"));
+        assert_eq!(again.scene, checked.scene, "{name}");
+        assert_eq!((again.digest, again.preflight), (checked.digest, checked.preflight), "{name}");
+    }
+}
+
+#[test]
+fn the_boltzmann_machine_comes_to_its_exact_energy() {
+    let sim = run("boltzmann_machine", &[]);
+    let (mean, error) = (metric(&sim, "energy"), metric(&sim, "energy_error"));
+    assert!((mean + 3.926_892_6).abs() < 5.0 * error && error < 0.02, "{mean} +- {error}");
+}
+
+#[test]
+fn population_annealing_and_ais_come_to_the_exact_partition_function() {
+    let sim = run("population_annealing", &[]);
+    assert!((metric(&sim, "ln_z") - 15.521_915).abs() < 0.1, "{}", metric(&sim, "ln_z"));
+    let sim = run("population_annealing", &["systems=[Ais(cold: 2.269185, beta_steps: 200)]"]);
+    assert!((metric(&sim, "ln_z") - 15.521_915).abs() < 0.1, "{}", metric(&sim, "ln_z"));
+}
+
+#[test]
+fn digits_come_back_by_the_pseudo_inverse_and_not_by_hebb() {
+    let sim = run("hopfield_digits", &["steps=20"]);
+    assert!(metric(&sim, "recall_rate_pseudo_inverse") > 0.9);
+    assert!(metric(&sim, "recall_rate_hebb") < 0.2);
+}
