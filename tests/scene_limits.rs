@@ -91,7 +91,10 @@ fn mutate(source: &str, other: &str, draws: &mut Draws) -> String {
             0 => out.replace_range(a..b, ""),
             1 => out.insert_str(a, PIECES[draws.below(PIECES.len())]),
             2 => out.replace_range(a..b, PIECES[draws.below(PIECES.len())]),
-            3 => out.insert_str(a, &out[a..b].to_owned()),
+            3 => {
+                let again = out[a..b].to_owned();
+                out.insert_str(b, &again);
+            }
             4 => {
                 let from = boundary(other, draws.below(other.len() + 1));
                 let to = boundary(other, from + draws.below(60));

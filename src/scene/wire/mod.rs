@@ -1,0 +1,21 @@
+//! The scene as typed: format 1, field by field, with its defaults. `meaning` makes the checked scene of it.
+//!
+//! Every enum is written `Kind(field: value, ...)`; a field with a default may be left out, and an
+//! optional one is written without `Some`. Numbers carry no units but those of the model: energies
+//! and temperatures share the unit of the couplings (k_B = 1).
+
+mod couplings;
+mod scene;
+mod systems;
+
+pub use couplings::{CouplingsWire, HopfieldRule, MeanFieldStrengths, StrengthsWire};
+pub use scene::{PopulationWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
+pub use systems::{
+    AisWire, AnnealWire, BetaStepsWire, ClustersWire, CoolingWire, CycleWire, OptimiseWire, PopulationAnnealWire, RandomnessWire,
+    RecallWire, RuleWire, SampleWire, ScanWire, SystemWire, TemperWire,
+};
+
+/// The default of counts that are mostly 1.
+fn one() -> u64 {
+    1
+}
