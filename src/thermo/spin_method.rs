@@ -28,6 +28,8 @@ const TERM: &str = "spins";
 pub struct SpinMethod {
     state: MethodState,
     every: u64,
+    /// Fraction of attempts that flipped a spin in the last iteration.
+    acceptance: f64,
 }
 
 impl SpinMethod {
@@ -68,7 +70,7 @@ impl Checkpointed for SpinMethod {
 /// Adds `method` over the compiled spins.
 pub(super) fn plugin(sim: &mut Simulation, method: &MethodSettings, every: u32) -> Result<(), ThermoError> {
     let state = MethodState::new(method, sim.world().resource::<SpinNetwork>().engine())?;
-    sim.state(SpinMethod { state, every: u64::from(every.max(1)) });
+    sim.state(SpinMethod { state, every: u64::from(every.max(1)), acceptance: f64::NAN });
     sim.add_systems(Phase::Sense, compile);
     sim.add_systems(Phase::Energy, record_energy);
     sim.add_systems(Phase::Anneal, (iterate_method, write_back, record_energy, report, write_best).chain().run_if(method_is_due));
@@ -81,7 +83,11 @@ fn method_is_due(method: Res<SpinMethod>, step: Res<StepCount>) -> bool {
 
 fn iterate_method(mut network: ResMut<SpinNetwork>, mut method: ResMut<SpinMethod>, seed: Res<RunSeed>, step: Res<StepCount>) {
     let key = SweepKey { seed: seed.0, system: SystemTag::named("spins"), step: step.0, sweep: 0 };
-    method.state.iterate(network.engine_mut(), key);
+    let engine = network.engine_mut();
+    let before = engine.counts();
+    method.state.iterate(engine, key);
+    let after = engine.counts();
+    method.acceptance = (after.flips - before.flips) as f64 / (after.attempts - before.attempts) as f64;
 }
 
 fn record_energy(network: Res<SpinNetwork>, ledger: Res<EnergyLedger>) {
@@ -98,8 +104,9 @@ fn report(
     max_cut: Option<Res<MaxCut>>,
     optimum: Option<Res<KnownOptimum>>,
 ) {
+    metrics.set("acceptance", method.acceptance);
     for (name, value) in method.state.report() {
-        metrics.set(name, value);
+        metrics.set(&name, value);
     }
     metrics.set(FINISHED, f64::from(u8::from(method.is_finished())));
     let Some(best) = method.state.best() else { return };

@@ -11,6 +11,7 @@ pub mod cycling;
 pub mod ladder;
 pub mod optimise;
 pub mod population;
+mod report;
 pub mod sample;
 pub mod schedule;
 pub mod settings;

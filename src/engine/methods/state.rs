@@ -115,30 +115,8 @@ impl MethodState {
     }
 
     /// Named figures of its progress and result, for tables and recorders.
-    pub fn report(&self) -> Vec<(&'static str, f64)> {
-        match self {
-            MethodState::Sample(m) => m.report(),
-            MethodState::Anneal(m) => vec![("beta", m.beta()), ("runs_done", f64::from(m.runs_done()))],
-            MethodState::Tempering(m) => {
-                let rates = m.swap_rates();
-                let lowest = rates.iter().copied().fold(1.0, f64::min);
-                vec![("barrier", m.barrier()), ("lowest_swap_rate", lowest), ("round_trips", m.round_trips() as f64)]
-            }
-            MethodState::Population(m) => {
-                vec![("beta", m.beta()), ("ln_z", m.ln_z()), ("ln_z_error", m.ln_z_error()), ("family_size", m.family_size())]
-            }
-            MethodState::Ais(m) => {
-                let mut figures = vec![("beta", m.beta())];
-                if let Some(below) = m.ln_z() {
-                    figures.extend([("ln_z", below.estimate), ("ln_z_error", below.error), ("effective_weights", below.effective)]);
-                }
-                figures.extend(m.ln_z_above().map(|above| ("ln_z_above", above.estimate)));
-                figures
-            }
-            MethodState::Cycling(m) => {
-                vec![("cycles", m.n_cycles() as f64), ("sweeps", m.sweeps_done() as f64), ("idle_cycles", m.idle_cycles() as f64)]
-            }
-        }
+    pub fn report(&self) -> Vec<(String, f64)> {
+        super::report::report(self)
     }
 
     /// Appends everything that decides how it goes on; the spins are the sampler's to save.

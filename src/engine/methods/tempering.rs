@@ -4,7 +4,7 @@
 //! proposed in turn; an accepted swap exchanges two inverse temperatures and moves no state.
 //! Replicas left over, fewer than K, are held at the hottest temperature and take no part.
 
-use crate::engine::diagnostics::Moments;
+use crate::engine::diagnostics::{Estimate, Moments, Series};
 use crate::engine::spins::{SpinSampler, SweepKey};
 use crate::random::SystemTag;
 use crate::snapshot::{Snapshot, SnapshotError};
@@ -40,6 +40,8 @@ pub struct Tempering {
     swap_n: Vec<u64>,
     /// Energies by rung since the ladder was last changed.
     moments: Vec<Moments>,
+    /// Mean energy over the copies of the coldest rung, iteration by iteration, since then.
+    coldest: Series,
     energies: Vec<f64>,
     best: BestState,
     n_spins: usize,
@@ -83,6 +85,7 @@ impl Tempering {
             swap_sum: vec![0.0; k - 1],
             swap_n: vec![0; k - 1],
             moments: vec![Moments::default(); k],
+            coldest: Series::default(),
             energies: vec![f64::INFINITY; sampler.n_replicas()],
             best: BestState::default(),
             n_spins: sampler.plan().n_spins(),
@@ -121,6 +124,9 @@ impl Tempering {
         for (&rung, &energy) in self.rung.iter().zip(&self.energies) {
             self.moments[rung as usize].push(energy);
         }
+        let last = self.k() as u32 - 1;
+        let cold = self.rung.iter().zip(&self.energies).filter(|(rung, _)| **rung == last);
+        self.coldest.push(cold.map(|(_, energy)| energy).sum::<f64>() / self.n_copies as f64);
         self.swap(key);
         self.best.offer(sampler, &self.energies);
         let every = u64::from(self.settings.crossover_every);
@@ -219,6 +225,7 @@ impl Tempering {
             self.trips.fill(0);
             self.came_from.fill(NOWHERE);
             self.moments.fill(Moments::default());
+            self.coldest = Series::default();
         }
     }
 
@@ -271,6 +278,16 @@ impl Tempering {
         &self.moments
     }
 
+    /// The energy at the coldest rung since adaptation, with its error bar and autocorrelation time in iterations.
+    pub fn coldest_energy(&self) -> Estimate {
+        self.coldest.estimate()
+    }
+
+    /// Number of ladders side by side.
+    pub fn n_copies(&self) -> usize {
+        self.n_copies
+    }
+
     /// The state of the lowest energy so far.
     pub fn best(&self) -> &BestState {
         &self.best
@@ -287,6 +304,7 @@ impl Tempering {
         snapshot.put(format!("{prefix}/swap_n"), &self.swap_n);
         snapshot.put(format!("{prefix}/moments"), &Moments::pack(&self.moments));
         snapshot.put(format!("{prefix}/energies"), &self.energies);
+        self.coldest.save(&format!("{prefix}/coldest"), snapshot);
         self.best.save(prefix, snapshot);
     }
 
@@ -320,6 +338,7 @@ impl Tempering {
         loaded.swap_sum = snapshot.get_n(&format!("{prefix}/swap_sum"), k - 1)?;
         loaded.moments = Moments::unpack(&format!("{prefix}/moments"), k, snapshot)?;
         loaded.energies = snapshot.get_n(&format!("{prefix}/energies"), self.energies.len())?;
+        loaded.coldest.load(&format!("{prefix}/coldest"), snapshot)?;
         loaded.best.load(prefix, self.n_spins, snapshot)?;
         *self = loaded;
         Ok(())
