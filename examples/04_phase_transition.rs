@@ -18,7 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for temperature in TEMPERATURES {
         let sim = sheet(temperature)?;
         let metrics = sim.world().resource::<Metrics>();
-        let [energy, error, m] = ["energy_per_spin", "energy_per_spin_error", "magnetisation"].map(|name| metrics.get(name).unwrap_or(0.0));
+        let [energy, error, m] =
+            ["energy_per_spin", "energy_per_spin_error", "abs_magnetisation"].map(|name| metrics.get(name).unwrap_or(0.0));
         println!("T = {temperature:.3}: energy per spin {energy:.4} +- {error:.4}, |magnetisation| {m:.3}");
         panels.push(sim.neurons::<Activation>("sheet").unwrap_or_default().iter().map(|a| a.0 > 0.0).collect());
     }

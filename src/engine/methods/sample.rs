@@ -197,8 +197,8 @@ impl Sample {
             ("effective_samples", e.effective * self.energies.len() as f64),
             ("acceptance", self.flips as f64 / (self.attempts as f64).max(1.0)),
             ("specific_heat", self.single.specific_heat(1.0 / temperature)),
-            ("magnetisation", m.mean),
-            ("magnetisation_error", m.error),
+            ("abs_magnetisation", m.mean),
+            ("abs_magnetisation_error", m.error),
         ]);
         metrics.retain(|(_, value)| value.is_finite());
         metrics
