@@ -23,5 +23,7 @@ pub mod thermo;
 pub mod scene;
 // Floor 5
 pub mod run;
+// Floor 6
+pub mod cli;
 // Floor 7
 pub mod prelude;

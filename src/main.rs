@@ -1,3 +1,7 @@
 //! The `lehr` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(lehr::cli::main(std::env::args_os()))
+}

@@ -14,8 +14,10 @@ use crate::run::checkpoint::{Checkpoint, CheckpointError, CheckpointStore, Diges
 use crate::run::fs::{self, Fs};
 use crate::run::manifest::{Manifest, ManifestError, Status};
 use crate::run::recorder::{HASHES_FILE, HashLine, Log, METRICS_FILE, metrics_line, short};
+use crate::scene::Report;
 use crate::simulation::{Simulation, StepError};
 use crate::snapshot::SnapshotError;
+use crate::thermo::SpinNetwork;
 
 /// Name of the resolved scene in a run directory.
 pub const SCENE_FILE: &str = "scene.ron";
@@ -58,7 +60,7 @@ pub enum RunError {
         status: &'static str,
     },
     /// The directory holds other files.
-    #[error("{} is not empty and holds no run: choose another --out", dir.display())]
+    #[error("{} is not empty and holds no run of this sort: choose another --out", dir.display())]
     NotEmpty {
         /// The directory.
         dir: PathBuf,
@@ -99,6 +101,23 @@ pub enum RunError {
         /// Why.
         source: SnapshotError,
     },
+    /// The command makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The scene is wrong.
+    #[error("{0}")]
+    Scene(Box<Report>),
+    /// The network cannot be built.
+    #[error("{0}")]
+    Build(String),
+    /// The system refuses to start threads.
+    #[error("cannot start {n_threads} threads: {what}: use --threads with a smaller number")]
+    Threads {
+        /// How many were asked for.
+        n_threads: usize,
+        /// What the system says.
+        what: String,
+    },
     /// No checkpoint can be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -112,6 +131,16 @@ pub enum RunError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A log has a line that no run writes.
+    #[error("{}:{line}: not a line of a run: {what}", path.display())]
+    BadLog {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
     },
     /// A step failed.
     #[error("{source}")]
@@ -150,6 +179,8 @@ pub struct RunEnd {
     pub metrics: Vec<(String, f64)>,
     /// Hash of the state.
     pub state_hash: String,
+    /// Spin updates attempted by this process, over all replicas, if the run has spins.
+    pub updates: Option<u64>,
 }
 
 /// A run directory that this process works on.
@@ -175,7 +206,12 @@ pub fn metrics_of(sim: &Simulation) -> Vec<(String, f64)> {
     metrics
 }
 
-fn is_finished(sim: &Simulation) -> bool {
+fn updates_of(sim: &Simulation) -> Option<u64> {
+    sim.world().get_resource::<SpinNetwork>().map(|network| network.engine().counts().attempts)
+}
+
+/// True once the method has nothing left to do.
+pub fn is_finished(sim: &Simulation) -> bool {
     sim.world().resource::<Metrics>().is_finished()
 }
 
@@ -293,6 +329,7 @@ impl<'a> Run<'a> {
         watcher: &mut dyn Watcher,
     ) -> Result<RunEnd, RunError> {
         let mut clock = Clock::start();
+        let updates_before = updates_of(sim);
         let mut status = Status::Done;
         while sim.step_count() < self.manifest.steps && !is_finished(sim) {
             if stop.load(Ordering::Relaxed) {
@@ -322,7 +359,9 @@ impl<'a> Run<'a> {
         }
         self.save(sim, status, watcher)?;
         let state_hash = self.manifest.state_hash.clone().expect("save sets the hash");
-        Ok(RunEnd { status, step: sim.step_count(), metrics: metrics_of(sim), state_hash })
+        // The engine counts from zero again whenever its plan is compiled anew.
+        let updates = updates_of(sim).map(|after| after - updates_before.filter(|before| *before <= after).unwrap_or(0));
+        Ok(RunEnd { status, step: sim.step_count(), metrics: metrics_of(sim), state_hash, updates })
     }
 
     /// Writes what the logs get for the step that was just taken.

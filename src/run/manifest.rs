@@ -64,8 +64,6 @@ pub struct Manifest {
     pub engine: String,
     /// The scene as it was named.
     pub scene: String,
-    /// The folder that paths in the scene are relative to.
-    pub scene_dir: PathBuf,
     /// Digest of the resolved scene and of the files that it names.
     pub scene_hash: String,
     /// Overrides as given, `path=RON`; they are already part of `scene.ron`.
@@ -173,6 +171,10 @@ impl Manifest {
             let what = "record_every and hash_every must be at least 1".to_owned();
             return Err(ManifestError::Malformed { path: path.to_owned(), what });
         }
+        if manifest.scene_hash.len() != 64 || !manifest.scene_hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+            let what = format!("scene_hash \"{}\" is no digest", manifest.scene_hash);
+            return Err(ManifestError::Malformed { path: path.to_owned(), what });
+        }
         Ok(manifest)
     }
 
@@ -199,7 +201,6 @@ pub(crate) mod tests {
             domain: DOMAIN.to_owned(),
             engine: ENGINE_VERSION.to_owned(),
             scene: "scenes/maxcut.ron".to_owned(),
-            scene_dir: PathBuf::from("scenes"),
             scene_hash: "ab".repeat(32),
             overrides: vec!["steps=20".to_owned()],
             seed: 7,
@@ -228,6 +229,7 @@ pub(crate) mod tests {
         assert!(says(&text.replace(&current, "\"9.9.9\"")).contains("engine version \"9.9.9\""));
         assert!(says(&text.replace("\"record_every\": 2", "\"record_every\": 0")).contains("at least 1"));
         assert!(says(&text.replace("\"seed\"", "\"sead\"")).contains("sead"));
+        assert!(says(&text.replace("abab", "ü")).contains("no digest"));
         assert!(says(&text[..text.len() / 2]).contains("line"));
         assert!(says(&"[".repeat(100_000)).contains("not a manifest"));
     }

@@ -51,6 +51,13 @@ impl HashLine {
         serde_json::to_string(self).expect("a hash line holds text and numbers only") + "\n"
     }
 
+    /// The line without the sections called `names`.
+    pub fn without(&self, names: &[&str]) -> HashLine {
+        let mut line = self.clone();
+        line.sections.retain(|(name, _)| !names.contains(&name.as_str()));
+        line
+    }
+
     /// The first section in which two lines differ, if one does.
     pub fn first_difference(&self, other: &HashLine) -> Option<String> {
         let differs = |i: usize| self.sections.get(i) != other.sections.get(i);

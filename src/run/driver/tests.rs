@@ -52,7 +52,6 @@ fn manifest(steps: u64) -> Manifest {
         domain: DOMAIN.to_owned(),
         engine: ENGINE_VERSION.to_owned(),
         scene: "test".to_owned(),
-        scene_dir: PathBuf::new(),
         scene_hash: hex(&HASH),
         overrides: Vec::new(),
         seed: 5,

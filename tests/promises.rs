@@ -1,0 +1,106 @@
+//! The promises of a run, kept by the binary: any number of threads, any vector instructions, and any
+//! interruption give the same bytes.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use common::{assert_same_results, expect, lehr, scene, write_scene};
+
+const STEPS: u64 = 10;
+
+/// One system of every method, small enough for tests, on both engines.
+const METHODS: [(&str, &str); 7] = [
+    ("sample", "Sample(temperature: 2.0)"),
+    ("lanes", "Sample(temperature: 1.5, replicas: 64)"),
+    ("anneal", "Anneal(sweeps: 60, sweeps_per_step: 5, runs: 2)"),
+    ("temper", "Temper(temperatures: 4, replicas: 4, adaptation_steps: 6)"),
+    ("population", "PopulationAnneal(cold: 0.8, replicas: 64, sweeps_per_step: 2)"),
+    ("ais", "Ais(cold: 0.8, replicas: 64, beta_steps: 24, beta_steps_per_step: 2)"),
+    ("optimise", "Optimise(sweeps: 20000, sweeps_per_step: 500)"),
+];
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, systems) in METHODS {
+        let file = write_scene(dir.path(), name, &scene(systems, STEPS));
+        let out = |threads: &str| format!("{name}-{threads}");
+        for threads in ["1", "2", "3", "7", "16"] {
+            expect(dir.path(), &["run", &file, "--quiet", "--threads", threads, "--out", &out(threads)], 0);
+            assert_same_results(&dir.path().join(out("1")), &dir.path().join(out(threads)));
+        }
+    }
+}
+
+#[test]
+fn any_vector_instructions_give_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let backends: Vec<_> = lehr::kernels::simd::Simd::available().collect();
+    println!("backends of this processor: {backends:?}");
+    for (name, systems) in METHODS {
+        let file = write_scene(dir.path(), name, &scene(systems, STEPS));
+        let out = |backend: &str| format!("{name}-{backend}");
+        for backend in &backends {
+            let backend = backend.name();
+            let args = ["run", &file, "--quiet", "--out", &out(backend)];
+            let status = lehr(dir.path(), &args).env("LEHR_SIMD", backend).stdout(Stdio::null()).status().unwrap();
+            assert_eq!(status.code(), Some(0), "{name} with {backend}");
+            assert_same_results(&dir.path().join(out("scalar")), &dir.path().join(out(backend)));
+        }
+    }
+}
+
+/// The run directory `to` as it was at `step` of the run in `from`, which kept all its states.
+fn stopped_at(from: &Path, to: &Path, step: u64) {
+    fs::create_dir_all(to.join("snapshots")).unwrap();
+    for name in ["manifest.json", "scene.ron", "metrics.jsonl", "hashes.jsonl"] {
+        fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+    fs::copy(from.join(format!("snapshots/step-{step:012}.bin")), to.join("checkpoint.bin")).unwrap();
+}
+
+#[test]
+fn a_checkpoint_of_any_step_resumes_to_the_same_bytes_in_a_fresh_process() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, systems) in METHODS {
+        let file = write_scene(dir.path(), name, &scene(systems, STEPS));
+        let whole = dir.path().join(name);
+        expect(dir.path(), &["run", &file, "--quiet", "--threads", "1", "--snapshot-every", "1", "--out", name], 0);
+        let last = fs::read_dir(whole.join("snapshots")).unwrap().count() as u64;
+        assert!(last >= 5, "{name} has {last} steps");
+        for step in 1..=last {
+            let resumed = format!("{name}-{step}");
+            stopped_at(&whole, &dir.path().join(&resumed), step);
+            let threads = ["2", "3", "7"][step as usize % 3];
+            expect(dir.path(), &["run", &resumed, "--resume", "--quiet", "--threads", threads], 0);
+            assert_same_results(&whole, &dir.path().join(&resumed));
+        }
+        expect(dir.path(), &["verify", name], 0);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_the_run_goes_on_to_the_same_bytes() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let dir = tempfile::tempdir().unwrap();
+    let file = write_scene(dir.path(), "long", &scene("Sample(temperature: 2.0)", 100_000_000));
+    let mut child = lehr(dir.path(), &["run", &file, "--json", "--out", "run"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.by_ref().take(20).all(|line| line.is_ok()));
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let end = lines.last().unwrap().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let end: serde_json::Value = serde_json::from_str(&end).unwrap();
+    assert_eq!((&end["type"], &end["status"]), (&"end".into(), &"interrupted".into()));
+    let step = end["step"].as_u64().unwrap();
+    let until = (step + 15).to_string();
+    expect(dir.path(), &["run", "run", "--resume", "--quiet", "--steps", &until], 0);
+    expect(dir.path(), &["run", &file, "--quiet", "--steps", &until, "--out", "whole"], 0);
+    assert_same_results(&dir.path().join("whole"), &dir.path().join("run"));
+}
