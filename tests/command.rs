@@ -188,10 +188,13 @@ fn a_planted_difference_is_reported_with_step_and_place() {
         "hashes.jsonl",
         &|text| {
             let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
-            lines[4] = lines[4].replace("0", "1");
-            lines.concat().replace("\"step\":14", "\"step\":4")
+            let key = "[\"neuron/spins/Activation\",\"";
+            let at = lines[4].find(key).unwrap() + key.len();
+            let digit = if &lines[4][at..=at] == "0" { "1" } else { "0" };
+            lines[4].replace_range(at..=at, digit);
+            lines.concat()
         },
-        &["step 4,", "neuron/spins/"],
+        &["step 4,", "neuron/spins/Activation"],
     );
     // A kept state with one neuron changed, sealed as if it were right.
     let path = run.join("snapshots/step-000000000005.bin");
@@ -200,7 +203,7 @@ fn a_planted_difference_is_reported_with_step_and_place() {
     activations.bytes[4 * 17 + 3] ^= 0x80;
     fs::write(&path, kept.encode()).unwrap();
     let (out, _) = expect(dir.path(), &["verify", "run"], 1);
-    assert!(out.contains("step 5, neuron/spins/Activation, neuron 17"), "{out}");
+    assert!(out.contains("step 5, neuron/spins/Activation, neuron n17"), "{out}");
     let (out, _) = expect(dir.path(), &["verify", "run", "--json"], 1);
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["mismatch"]["step"], 5);
 }

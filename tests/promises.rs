@@ -17,7 +17,7 @@ const METHODS: [(&str, &str); 7] = [
     ("sample", "Sample(temperature: 2.0)"),
     ("lanes", "Sample(temperature: 1.5, replicas: 64)"),
     ("anneal", "Anneal(sweeps: 60, sweeps_per_step: 5, runs: 2)"),
-    ("temper", "Temper(temperatures: 4, replicas: 4, adaptation_steps: 6)"),
+    ("temper", "Temper(temperatures: 4, replicas: 64, adaptation_steps: 6, clusters: One)"),
     ("population", "PopulationAnneal(cold: 0.8, replicas: 64, sweeps_per_step: 2)"),
     ("ais", "Ais(cold: 0.8, replicas: 64, beta_steps: 24, beta_steps_per_step: 2)"),
     ("optimise", "Optimise(sweeps: 20000, sweeps_per_step: 500)"),
