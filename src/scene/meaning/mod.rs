@@ -17,6 +17,9 @@ use super::text::{Place, Source, SplicedText};
 use super::tree;
 use super::wire::SceneWire;
 
+/// Complaints after which the pass keeps quiet.
+const MAX_COMPLAINTS: usize = 100;
+
 /// Where a scene stands, for its paths and its limit.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
@@ -36,6 +39,8 @@ pub struct Checker<'a> {
     root: &'a Expr<'a>,
     around: &'a Surroundings,
     complaints: Vec<Complaint>,
+    /// The last complaint that was one too many.
+    unread: Option<Complaint>,
     files: Vec<InputFile>,
     /// Spans of path texts with the file each means.
     paths: Vec<(Range<usize>, PathBuf)>,
@@ -55,7 +60,7 @@ pub struct Meaning {
 
 /// Checks `wire`, which was read from `text` with the syntax tree `root`.
 pub fn check_meaning(wire: &SceneWire, text: &SplicedText, root: &Expr<'_>, around: &Surroundings) -> Meaning {
-    let mut checker = Checker { text, root, around, complaints: Vec::new(), files: Vec::new(), paths: Vec::new() };
+    let mut checker = Checker { text, root, around, complaints: Vec::new(), unread: None, files: Vec::new(), paths: Vec::new() };
     checker.numbers_are_finite();
     checker.opens_with_a_comment();
     let name = checker.scene_name(wire);
@@ -109,6 +114,10 @@ impl<'a> Checker<'a> {
     }
 
     fn complain(&mut self, code: Code, path: &str, message: impl Into<String>) -> &mut Complaint {
+        // Finding a place takes time that grows with the scene, and nobody reads the hundredth complaint.
+        if self.complaints.len() >= MAX_COMPLAINTS && code != Code::MemoryLimit {
+            return self.unread.insert(Complaint::new(code, None, ""));
+        }
         let place = Some(self.place(path));
         self.complaints.push(Complaint::new(code, place, message));
         let last = self.complaints.len() - 1;

@@ -1,5 +1,7 @@
 //! Populations and projections: names, counts, couplings, files.
 
+use std::collections::BTreeSet;
+
 use crate::plan::Coupling;
 use crate::topology::generate::{Boundary, Disorder, Generator, Scaling, SquareTiles};
 use crate::topology::read::{Instance, Limits, Meaning, ReadError, ReadOptions, parse};
@@ -45,10 +47,11 @@ impl Checker<'_> {
             self.complain(Code::NothingToDo, "populations", "the scene has no population");
         }
         let names: Vec<&str> = wire.populations.iter().map(|PopulationWire::Spins(s)| s.name.as_str()).collect();
+        let mut seen = BTreeSet::new();
         for (i, name) in names.iter().enumerate() {
             let path = format!("populations[{i}].name");
             self.check_name(&path, name);
-            if names[..i].contains(name) {
+            if !seen.insert(*name) {
                 self.complain(Code::DuplicateName, &path, format!("two populations are called \"{name}\""));
             }
         }
@@ -330,7 +333,7 @@ impl Checker<'_> {
         let last = pairs.iter().map(|&(i, j, _)| i.max(j)).max();
         let n = stated.or(last.map(|l| l.saturating_add(1)));
         let mut couplings = Vec::with_capacity(pairs.len());
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for (k, &(i, j, strength)) in pairs.iter().enumerate() {
             let path = format!("{path}[0][{k}]");
             if n.is_some_and(|n| i.max(j) >= n) || i.max(j) > u64::from(u32::MAX) {
