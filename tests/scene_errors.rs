@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use lehr::scene::{Code, Format, Limits, Report, SceneSource, load};
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/scene_errors")
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/scene_errors");
+    // Files in messages are named by their real path.
+    folder.canonicalize().expect("the folder is there")
 }
 
 /// Overrides of the cases that are about them.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lehr::components::Metrics;
 use lehr::components::metrics::FINISHED;
+use lehr::scene::checked::Method;
 use lehr::scene::{Checked, Limits, SceneSource, build, load};
 use lehr::simulation::Simulation;
 
@@ -58,9 +59,30 @@ fn every_scene_checks_without_a_warning_and_builds_and_steps() {
         // What the run directory keeps is the same scene from anywhere, and so is its digest.
         let again = SceneSource::Text { name: "scene.ron".into(), text: checked.resolved.clone(), dir: std::env::temp_dir() };
         let again = load(&again, &[], Limits::DEFAULT).unwrap_or_else(|report| panic!("{report}"));
-        assert_eq!(again.scene, checked.scene, "{name}");
+        assert!(again.scene == checked.scene, "{name}");
         assert_eq!((again.digest, again.preflight), (checked.digest, checked.preflight), "{name}");
     }
+}
+
+#[test]
+fn paths_of_a_scene_start_at_its_folder_and_paths_of_overrides_where_the_command_runs() {
+    let written = checked("maxcut", &[]);
+    let given = checked("maxcut", &["couplings.path=assets/maxcut_800.txt"]);
+    assert!(written.scene == given.scene);
+    assert_eq!(written.resolved, given.resolved);
+    assert_eq!(written.digest, given.digest, "the bytes of a file count, and not where it lies");
+    let whole = checked("maxcut", &["projections[0].couplings=MaxCut(path: \"assets/maxcut_800.txt\")"]);
+    assert!(whole.scene == written.scene);
+    assert_ne!(checked("maxcut", &["seed=2"]).digest, written.digest);
+}
+
+#[test]
+fn omitted_fields_are_found_by_name_alone() {
+    let scene = checked("maxcut", &["sweeps=100", "target_cut=9000", "replicas=128", "steps=7"]).scene;
+    assert_eq!((scene.system.n_replicas, scene.steps), (128, 7));
+    let Method::Optimise(settings) = scene.system.method else { panic!("{:?}", scene.system) };
+    assert_eq!(settings.sweep_budget, 100);
+    assert_eq!(settings.target_energy, Some(19_176.0 - 2.0 * 9000.0));
 }
 
 #[test]

@@ -10,10 +10,15 @@ use ron2::ast::{Expr, parse_document};
 use super::code::Code;
 use super::nearest::nearest;
 use super::report::Complaint;
+use super::shape::knows_field;
 use super::syntax::check_syntax;
 use super::text::{Place, Source, SplicedText};
 use super::tree::{self, Step};
 use super::wire::SCENE_FIELDS;
+
+/// Longest scene, and most structs in it, in which an omitted field is looked for by its name alone.
+const MAX_TRIED_BYTES: usize = 1 << 16;
+const MAX_TRIED: usize = 100;
 
 /// Splices `overrides` into `text`, one after the other; `text` must be good RON.
 ///
@@ -41,7 +46,7 @@ fn apply_one(text: &mut SplicedText, argument: &str, index: usize) -> Result<(),
     let source_text = text.as_str().to_owned();
     let document = parse_document(&source_text).map_err(|e| Complaint::new(Code::Syntax, None, e.to_string()))?;
     let Some(root) = &document.value else { return Ok(()) };
-    let (target, (name, name_span)) = locate(root, &steps, path, at(0..path.trim_end().len()))?;
+    let (target, (name, name_span)) = locate(&source_text, root, &steps, path, at(0..path.trim_end().len()))?;
 
     // 3. The value, which a text may give without quotes.
     let value_is_bare = matches!(target, Target::Value(expr) if tree::string(expr).is_some()) && !looks_quoted(value);
@@ -95,6 +100,7 @@ type Last = (String, Range<usize>);
 
 /// Finds what `steps` lead to: from the root, or from the one place where they fit.
 fn locate<'e, 'a>(
+    text: &str,
     root: &'e Expr<'a>,
     steps: &[(Step, Range<usize>)],
     path: &str,
@@ -138,6 +144,7 @@ fn locate<'e, 'a>(
         } else {
             starts.iter().flat_map(|(_, start)| tree::resolve(start, &leading)).collect()
         };
+        let parents = if leading.is_empty() && !starts_at_root { takers(text, root, &last.0) } else { parents };
         match parents.as_slice() {
             [parent] if tree::field_slot(parent).is_some() => return Ok((Target::NewField(parent), last)),
             [_, _, ..] => {
@@ -162,6 +169,29 @@ fn locate<'e, 'a>(
         complaint.message.push_str(&format!(" (did you mean \"{near}\"?)"));
     }
     Err(complaint)
+}
+
+/// The structs of the scene that know a field `name`, found by giving it to each and reading the result.
+fn takers<'e, 'a>(text: &str, root: &'e Expr<'a>, name: &str) -> Vec<&'e Expr<'a>> {
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_name || text.len() > MAX_TRIED_BYTES || knows_field(text, "") != Some(true) {
+        return Vec::new();
+    }
+    let mut takers = Vec::new();
+    let mut n_tried = 0;
+    tree::walk(root, &mut |_, expr| {
+        let Some((slot, has_more)) = tree::field_slot(expr) else { return };
+        if n_tried == MAX_TRIED {
+            return;
+        }
+        n_tried += 1;
+        let mut tried = text.to_owned();
+        tried.insert_str(slot, &format!("{name}: (){}", if has_more { ", " } else { "" }));
+        if knows_field(&tried, name) == Some(true) {
+            takers.push(expr);
+        }
+    });
+    takers
 }
 
 /// The full paths of some expressions, at most five.
@@ -225,7 +255,7 @@ mod tests {
         ]);
         assert_eq!(complaints, []);
         for part in [
-            "Anneal(sweeps: 77)",
+            "Anneal(runs: 4, sweeps: 77)",
             "name: \"a\", count: 9",
             "path: \"../g/G22.txt\"",
             "Scene(seed: 5, ",

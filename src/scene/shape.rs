@@ -57,6 +57,15 @@ pub fn check_shape(text: &SplicedText) -> Result<SceneWire, Vec<Complaint>> {
     }
 }
 
+/// Whether `source` reads as a scene but for the value of a field `name`; `None` if something else is wrong.
+pub fn knows_field(source: &str, name: &str) -> Option<bool> {
+    match parse(source) {
+        Ok(_) => Some(true),
+        Err(Fault { error: RonError::NoSuchStructField { found, .. }, .. }) if found == name => Some(false),
+        Err(Fault { path, .. }) => path.iter().any(|s| matches!(s, Segment::Map { key } if key == name)).then_some(true),
+    }
+}
+
 struct Fault {
     error: RonError,
     path: Vec<Segment>,

@@ -190,7 +190,7 @@ impl<'a> Checker<'a> {
         }
         match std::fs::read(&full) {
             Ok(bytes) => {
-                let absolute = std::path::absolute(&full).unwrap_or(full);
+                let absolute = full.canonicalize().unwrap_or(full);
                 self.files.push(InputFile { path: absolute.clone(), digest: *blake3::hash(&bytes).as_bytes() });
                 self.paths.push((span, absolute.clone()));
                 Some((absolute, bytes))
