@@ -1,9 +1,15 @@
 //! Pure layouts that kernels execute, compiled from a world or from a model file. They hold no state.
 
 pub mod ising;
+pub mod lane_edges;
+pub mod lane_rows;
+pub mod real_rows;
 pub mod replica_bits;
 pub mod spin_plan;
 
 pub use ising::{Coupling, IsingModel};
+pub use lane_edges::LaneEdges;
+pub use lane_rows::LaneRows;
+pub use real_rows::RealRows;
 pub use replica_bits::ReplicaBits;
 pub use spin_plan::SpinPlan;

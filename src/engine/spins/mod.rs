@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod engine;
+pub mod lanes;
 pub mod reference;
 pub mod replica;
 pub mod sampler;

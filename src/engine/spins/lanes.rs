@@ -1,0 +1,332 @@
+//! Replica lanes: 64 to 512 replicas of one spin system, a bit each, moving together.
+//!
+//! Integer couplings run bit-sliced, all others 16 replicas at a time in f32 ([`crate::kernels::lanes`]).
+//! Each lane has its own inverse temperature, so annealing, tempering and AIS need no other engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::kernels::lanes::{LaneMove, LevelTable, RealMove, RealRule, scale_of, unsatisfied_steps};
+use crate::kernels::simd::{Simd, SimdError};
+use crate::plan::{LaneEdges, LaneRows, RealRows, ReplicaBits, SpinPlan};
+use crate::random::{BLOCK, StreamKey};
+
+use super::accept;
+use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
+
+/// Which random numbers the replicas of a site draw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Randomness {
+    /// Each replica its own; replicas are independent samples.
+    #[default]
+    Independent,
+    /// One number a site for all replicas: faster, for best-of-N Metropolis annealing only.
+    Shared,
+}
+
+/// What a [`LaneSampler`] is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneSettings {
+    /// 64, 128, 256 or 512.
+    pub n_replicas: usize,
+    /// The rule that sweeps will follow.
+    pub rule: Rule,
+    /// Whose random numbers.
+    pub randomness: Randomness,
+    /// The backend, or `None` for the best one (or the one `LEHR_SIMD` names).
+    pub simd: Option<Simd>,
+}
+
+impl LaneSettings {
+    /// `n_replicas` independent replicas under `rule`, on the best backend.
+    pub fn new(n_replicas: usize, rule: Rule) -> Self {
+        LaneSettings { n_replicas, rule, randomness: Randomness::Independent, simd: None }
+    }
+}
+
+/// Why settings make no sampler.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LaneError {
+    /// The number of replicas is none of the widths.
+    #[error("{0} replica lanes: use 64, 128, 256 or 512")]
+    Width(usize),
+    /// A heat bath with shared numbers.
+    #[error(
+        "shared random numbers under the heat bath: replicas that see the same numbers merge into one state, so they are no \
+         samples; use independent numbers, or Metropolis for best-of-N annealing"
+    )]
+    SharedHeatBath,
+    /// The forced backend cannot run.
+    #[error(transparent)]
+    Simd(#[from] SimdError),
+}
+
+/// Many replicas of a spin system, one bit a spin.
+#[derive(Clone, Debug)]
+pub struct LaneSampler {
+    plan: Arc<SpinPlan>,
+    path: Path,
+    bits: ReplicaBits,
+    betas: Vec<f64>,
+    randomness: Randomness,
+    simd: Simd,
+    counts: SweepCounts,
+}
+
+/// What sweeps execute.
+#[derive(Clone, Debug)]
+enum Path {
+    Integer {
+        rows: Box<LaneRows>,
+        edges: LaneEdges,
+        /// Thresholds at the present temperatures: of Metropolis, of the heat bath.
+        tables: [Option<LevelTable>; 2],
+    },
+    Real {
+        rows: RealRows,
+        scales: Vec<f32>,
+    },
+}
+
+impl Path {
+    fn of(plan: &SpinPlan, n_lanes: usize) -> Self {
+        match (LaneRows::compile(plan), LaneEdges::compile(plan)) {
+            (Some(rows), Some(edges)) => Path::Integer { rows: Box::new(rows), edges, tables: [None, None] },
+            _ => Path::Real { rows: RealRows::compile(plan), scales: vec![scale_of(1.0); n_lanes] },
+        }
+    }
+}
+
+impl LaneSampler {
+    /// All spins -1, at beta = 1.
+    ///
+    /// # Errors
+    /// If the settings contradict themselves or this machine.
+    pub fn new(plan: Arc<SpinPlan>, settings: LaneSettings) -> Result<Self, LaneError> {
+        if !matches!(settings.n_replicas, 64 | 128 | 256 | 512) {
+            return Err(LaneError::Width(settings.n_replicas));
+        }
+        if settings.randomness == Randomness::Shared && settings.rule == Rule::HeatBath {
+            return Err(LaneError::SharedHeatBath);
+        }
+        let simd = match settings.simd {
+            Some(simd) => Simd::from_name(simd.name())?,
+            None => Simd::detect()?,
+        };
+        let path = Path::of(&plan, settings.n_replicas);
+        let bits = ReplicaBits::new(plan.n_spins(), settings.n_replicas);
+        let betas = vec![1.0; settings.n_replicas];
+        let counts = SweepCounts::default();
+        Ok(LaneSampler { plan, path, bits, betas, randomness: settings.randomness, simd, counts })
+    }
+
+    /// The spins, by slot.
+    pub fn bits(&self) -> &ReplicaBits {
+        &self.bits
+    }
+
+    /// The backend that sweeps run on.
+    pub fn simd(&self) -> Simd {
+        self.simd
+    }
+
+    /// True if couplings are integers that run bit-sliced, false if they run in f32.
+    pub fn is_bit_sliced(&self) -> bool {
+        matches!(self.path, Path::Integer { .. })
+    }
+
+    /// Executes `plan` from now on, with the same spins: after weights changed.
+    ///
+    /// # Panics
+    /// If the slots of the two plans differ.
+    pub fn replace_plan(&mut self, plan: Arc<SpinPlan>) {
+        assert!(plan.order == self.plan.order, "a plan with other slots");
+        self.path = Path::of(&plan, self.bits.n_lanes());
+        self.plan = plan;
+        self.set_betas(&self.betas.clone());
+    }
+
+    /// The spins in neuron order, `words` u64 a neuron, as a world keeps them.
+    pub fn save_bits(&self) -> ReplicaBits {
+        let mut saved = ReplicaBits::new(self.bits.n_sites(), self.bits.n_lanes());
+        let words = saved.words_per_site();
+        for (slot, &neuron) in self.plan.order.iter().enumerate() {
+            let to = neuron as usize * words;
+            saved.words_mut()[to..to + words].copy_from_slice(&self.bits.words()[slot * words..(slot + 1) * words]);
+        }
+        saved
+    }
+
+    /// Takes over spins in neuron order.
+    ///
+    /// # Panics
+    /// If `saved` has other sites or lanes.
+    pub fn load_bits(&mut self, saved: &ReplicaBits) {
+        assert_eq!((saved.n_sites(), saved.n_lanes()), (self.bits.n_sites(), self.bits.n_lanes()), "spins of another sampler");
+        let words = saved.words_per_site();
+        for (slot, &neuron) in self.plan.order.iter().enumerate() {
+            let from = neuron as usize * words;
+            self.bits.words_mut()[slot * words..(slot + 1) * words].copy_from_slice(&saved.words()[from..from + words]);
+        }
+    }
+
+    fn level_table(&self, rows: &LaneRows, rule: Rule) -> LevelTable {
+        let unit = f64::from(self.plan.unit.unwrap_or(1.0));
+        let mut by_beta = BTreeMap::new();
+        for &beta in &self.betas {
+            by_beta.entry(beta.to_bits()).or_insert_with(|| thresholds(rows.levels(), unit, rule, beta));
+        }
+        let columns: Vec<&[u64]> = self.betas.iter().map(|b| by_beta[&b.to_bits()].as_slice()).collect();
+        if by_beta.len() == 1 { LevelTable::uniform(columns[0]) } else { LevelTable::per_lane(&columns) }
+    }
+
+    fn move_class(&mut self, class: usize, rule: RealRule, table: Option<&LevelTable>, key: StreamKey) {
+        self.counts.flips += match (&self.path, table) {
+            (Path::Integer { rows, .. }, Some(table)) => {
+                let job = LaneMove { rows, table, heat_bath: rule.heat_bath, shared: rule.shared, simd: self.simd };
+                job.move_class(&mut self.bits, class, key)
+            }
+            (Path::Integer { .. }, None) => unreachable!("integer rows have a table"),
+            (Path::Real { rows, scales }, _) => {
+                let first_block = (0..class).map(|c| rows.class(c).len().div_ceil(BLOCK)).sum();
+                RealMove { rows, scales, rule, simd: self.simd }.move_class(&mut self.bits, class, first_block, key)
+            }
+        };
+    }
+
+    fn move_slots(&mut self, slots: &[u32], rule: RealRule, table: Option<&LevelTable>, key: StreamKey) {
+        self.counts.flips += match (&self.path, table) {
+            (Path::Integer { rows, .. }, Some(table)) => {
+                let job = LaneMove { rows, table, heat_bath: rule.heat_bath, shared: rule.shared, simd: self.simd };
+                job.move_slots(&mut self.bits, slots, key)
+            }
+            (Path::Integer { .. }, None) => unreachable!("integer rows have a table"),
+            (Path::Real { rows, scales }, _) => RealMove { rows, scales, rule, simd: self.simd }.move_slots(&mut self.bits, slots, key),
+        };
+    }
+}
+
+/// The threshold of each level q: of flips that cost 2 q units, at `beta`.
+fn thresholds(levels: &[u32], unit: f64, rule: Rule, beta: f64) -> Vec<u64> {
+    let chance = |q: u32| match rule {
+        Rule::Metropolis => accept::metropolis(2.0 * unit * f64::from(q), beta),
+        // A spin that points along its field q turns against it.
+        Rule::HeatBath => accept::heat_bath(-unit * f64::from(q), beta),
+    };
+    levels.iter().map(|&q| accept::threshold(chance(q))).collect()
+}
+
+impl SpinSampler for LaneSampler {
+    fn plan(&self) -> &Arc<SpinPlan> {
+        &self.plan
+    }
+
+    fn n_replicas(&self) -> usize {
+        self.bits.n_lanes()
+    }
+
+    fn set_betas(&mut self, betas: &[f64]) {
+        let n = self.n_replicas();
+        assert!(betas.len() == 1 || betas.len() == n, "{} inverse temperatures for {n} replicas", betas.len());
+        assert!(betas.iter().all(|&b| b >= 0.0), "inverse temperatures {betas:?}");
+        for (r, beta) in self.betas.iter_mut().enumerate() {
+            *beta = betas[r.min(betas.len() - 1)];
+        }
+        match &mut self.path {
+            Path::Integer { tables, .. } => *tables = [None, None],
+            Path::Real { scales, .. } => scales.iter_mut().zip(&self.betas).for_each(|(scale, &beta)| *scale = scale_of(beta)),
+        }
+    }
+
+    fn sweep(&mut self, rule: Rule, scan: Scan, key: SweepKey) {
+        let heat_bath = rule == Rule::HeatBath;
+        let shared = self.randomness == Randomness::Shared;
+        assert!(!(heat_bath && shared), "{}", LaneError::SharedHeatBath);
+        let kept = match &mut self.path {
+            Path::Integer { tables, .. } => tables[usize::from(heat_bath)].take(),
+            Path::Real { .. } => None,
+        };
+        let table = match &self.path {
+            Path::Integer { rows, .. } => Some(kept.unwrap_or_else(|| self.level_table(rows, rule))),
+            Path::Real { .. } => None,
+        };
+        let rule = RealRule { heat_bath, shared };
+        let key = key.stream_key();
+        let n_free = self.plan.n_free();
+        match scan {
+            Scan::Colours => {
+                for class in 0..self.plan.n_classes() {
+                    self.move_class(class, rule, table.as_ref(), key);
+                }
+            }
+            Scan::Sequential => {
+                let slots: Vec<u32> = self.plan.slot.iter().copied().filter(|&s| (s as usize) < n_free).collect();
+                for (block, slots) in slots.chunks(BLOCK).enumerate() {
+                    self.move_slots(slots, rule, table.as_ref(), key.block(block as u32));
+                }
+            }
+            Scan::Random => {
+                for (block, visited) in (0..n_free).step_by(BLOCK).enumerate() {
+                    let key = key.block(block as u32);
+                    // The sites come from a stream of their own: replica numbers of lanes stay far below.
+                    let mut sites = key.replica(u32::MAX).stream();
+                    let slots: Vec<u32> = (0..BLOCK.min(n_free - visited)).map(|_| sites.below(n_free as u64) as u32).collect();
+                    self.move_slots(&slots, rule, table.as_ref(), key);
+                }
+            }
+        }
+        self.counts.attempts += (n_free * self.bits.n_lanes()) as u64;
+        if let Path::Integer { tables, .. } = &mut self.path {
+            tables[usize::from(heat_bath)] = table;
+        }
+    }
+
+    fn energies(&mut self, out: &mut [f64]) {
+        assert_eq!(out.len(), self.n_replicas(), "one energy a replica");
+        match &self.path {
+            Path::Integer { edges, .. } => {
+                let unit = f64::from(self.plan.unit.unwrap_or(1.0));
+                let unsatisfied = unsatisfied_steps(edges, &mut self.bits, self.simd);
+                for (energy, u) in out.iter_mut().zip(unsatisfied) {
+                    *energy = self.plan.offset + unit * (2 * u - edges.total()) as f64;
+                }
+            }
+            Path::Real { .. } => {
+                let (plan, bits) = (&self.plan, &self.bits);
+                out.par_iter_mut().enumerate().for_each(|(replica, energy)| {
+                    let spins: Vec<i8> = (0..plan.n_spins()).map(|slot| if bits.is_up(slot, replica) { 1 } else { -1 }).collect();
+                    *energy = plan.energy(&spins);
+                });
+            }
+        }
+    }
+
+    fn is_up(&self, slot: usize, replica: usize) -> bool {
+        self.bits.is_up(slot, replica)
+    }
+
+    fn flip(&mut self, slot: usize, replica: usize) {
+        self.bits.flip(slot, replica);
+    }
+
+    fn write_spins(&mut self, replica: usize, spins: &[i8]) {
+        assert_eq!(spins.len(), self.plan.n_spins(), "one spin a slot");
+        for (slot, &s) in spins.iter().enumerate() {
+            self.bits.set_up(slot, replica, s > 0);
+        }
+    }
+
+    fn select_replicas(&mut self, from: &[u32]) {
+        self.bits.select_lanes(from);
+    }
+
+    fn has_independent_replicas(&self) -> bool {
+        self.randomness == Randomness::Independent
+    }
+
+    fn counts(&self) -> SweepCounts {
+        self.counts
+    }
+}
