@@ -2,6 +2,6 @@
 //!
 //! Each kernel has a scalar form, which is its law, and vector forms that agree with it bit for bit.
 
-pub mod replica;
 pub mod lanes;
+pub mod replica;
 pub mod simd;

@@ -228,7 +228,7 @@ fn shape_of(plan: &SpinPlan, slot: usize, steps: &impl Fn(f32) -> i64) -> Option
     let mut plane_counts = [0; PLANES];
     for magnitude in magnitudes() {
         for (plane, count) in plane_counts.iter_mut().enumerate() {
-            *count += (magnitude / scale >> plane & 1) as u32;
+            *count += ((magnitude / scale) >> plane & 1) as u32;
         }
     }
     let n_negative = weights.iter().filter(|&&w| w < 0.0).count();

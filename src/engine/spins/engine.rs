@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::kernels::simd::{Simd, SimdError};
 use crate::plan::SpinPlan;
 
-use super::reference::ReferenceSampler;
+use super::lanes::{LaneSampler, LaneSettings};
 use super::replica::ReplicaSampler;
 use super::sampler::{Rule, SpinSampler};
 
@@ -65,13 +65,7 @@ pub enum EngineError {
 pub fn make_engine(plan: Arc<SpinPlan>, settings: EngineSettings, rule: Rule) -> Result<Box<dyn SpinSampler>, EngineError> {
     match settings {
         EngineSettings::Lanes { n_replicas, randomness } => {
-            if !matches!(n_replicas, 64 | 128 | 256 | 512) {
-                return Err(EngineError::Width(n_replicas));
-            }
-            if randomness == Randomness::Shared && rule == Rule::HeatBath {
-                return Err(EngineError::SharedHeatBath);
-            }
-            Ok(Box::new(ReferenceSampler::new(plan, n_replicas)))
+            Ok(Box::new(LaneSampler::new(plan, LaneSettings { n_replicas, rule, randomness, simd: None })?))
         }
         EngineSettings::Replica => Ok(Box::new(ReplicaSampler::new(plan, Simd::detect()?))),
     }

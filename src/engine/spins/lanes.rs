@@ -8,26 +8,17 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::kernels::lanes::{LaneMove, LevelTable, RealMove, RealRule, scale_of, unsatisfied_steps};
-use crate::kernels::simd::{Simd, SimdError};
+use crate::kernels::lanes::{LaneMove, LevelTable, RealMove, RealRule, down_counts, scale_of, unsatisfied_steps};
+use crate::kernels::simd::Simd;
 use crate::plan::{LaneEdges, LaneRows, RealRows, ReplicaBits, SpinPlan};
 use crate::random::{BLOCK, StreamKey};
 
 use super::accept;
+use super::engine::{EngineError, Randomness};
 use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
 
-/// Which random numbers the replicas of a site draw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Randomness {
-    /// Each replica its own; replicas are independent samples.
-    #[default]
-    Independent,
-    /// One number a site for all replicas: faster, for best-of-N Metropolis annealing only.
-    Shared,
-}
-
 /// What a [`LaneSampler`] is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LaneSettings {
     /// 64, 128, 256 or 512.
     pub n_replicas: usize,
@@ -44,23 +35,6 @@ impl LaneSettings {
     pub fn new(n_replicas: usize, rule: Rule) -> Self {
         LaneSettings { n_replicas, rule, randomness: Randomness::Independent, simd: None }
     }
-}
-
-/// Why settings make no sampler.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LaneError {
-    /// The number of replicas is none of the widths.
-    #[error("{0} replica lanes: use 64, 128, 256 or 512")]
-    Width(usize),
-    /// A heat bath with shared numbers.
-    #[error(
-        "shared random numbers under the heat bath: replicas that see the same numbers merge into one state, so they are no \
-         samples; use independent numbers, or Metropolis for best-of-N annealing"
-    )]
-    SharedHeatBath,
-    /// The forced backend cannot run.
-    #[error(transparent)]
-    Simd(#[from] SimdError),
 }
 
 /// Many replicas of a spin system, one bit a spin.
@@ -104,12 +78,12 @@ impl LaneSampler {
     ///
     /// # Errors
     /// If the settings contradict themselves or this machine.
-    pub fn new(plan: Arc<SpinPlan>, settings: LaneSettings) -> Result<Self, LaneError> {
+    pub fn new(plan: Arc<SpinPlan>, settings: LaneSettings) -> Result<Self, EngineError> {
         if !matches!(settings.n_replicas, 64 | 128 | 256 | 512) {
-            return Err(LaneError::Width(settings.n_replicas));
+            return Err(EngineError::Width(settings.n_replicas));
         }
         if settings.randomness == Randomness::Shared && settings.rule == Rule::HeatBath {
-            return Err(LaneError::SharedHeatBath);
+            return Err(EngineError::SharedHeatBath);
         }
         let simd = match settings.simd {
             Some(simd) => Simd::from_name(simd.name())?,
@@ -146,30 +120,6 @@ impl LaneSampler {
         self.path = Path::of(&plan, self.bits.n_lanes());
         self.plan = plan;
         self.set_betas(&self.betas.clone());
-    }
-
-    /// The spins in neuron order, `words` u64 a neuron, as a world keeps them.
-    pub fn save_bits(&self) -> ReplicaBits {
-        let mut saved = ReplicaBits::new(self.bits.n_sites(), self.bits.n_lanes());
-        let words = saved.words_per_site();
-        for (slot, &neuron) in self.plan.order.iter().enumerate() {
-            let to = neuron as usize * words;
-            saved.words_mut()[to..to + words].copy_from_slice(&self.bits.words()[slot * words..(slot + 1) * words]);
-        }
-        saved
-    }
-
-    /// Takes over spins in neuron order.
-    ///
-    /// # Panics
-    /// If `saved` has other sites or lanes.
-    pub fn load_bits(&mut self, saved: &ReplicaBits) {
-        assert_eq!((saved.n_sites(), saved.n_lanes()), (self.bits.n_sites(), self.bits.n_lanes()), "spins of another sampler");
-        let words = saved.words_per_site();
-        for (slot, &neuron) in self.plan.order.iter().enumerate() {
-            let from = neuron as usize * words;
-            self.bits.words_mut()[slot * words..(slot + 1) * words].copy_from_slice(&saved.words()[from..from + words]);
-        }
     }
 
     fn level_table(&self, rows: &LaneRows, rule: Rule) -> LevelTable {
@@ -243,7 +193,7 @@ impl SpinSampler for LaneSampler {
     fn sweep(&mut self, rule: Rule, scan: Scan, key: SweepKey) {
         let heat_bath = rule == Rule::HeatBath;
         let shared = self.randomness == Randomness::Shared;
-        assert!(!(heat_bath && shared), "{}", LaneError::SharedHeatBath);
+        assert!(!(heat_bath && shared), "{}", EngineError::SharedHeatBath);
         let kept = match &mut self.path {
             Path::Integer { tables, .. } => tables[usize::from(heat_bath)].take(),
             Path::Real { .. } => None,
@@ -288,7 +238,7 @@ impl SpinSampler for LaneSampler {
         match &self.path {
             Path::Integer { edges, .. } => {
                 let unit = f64::from(self.plan.unit.unwrap_or(1.0));
-                let unsatisfied = unsatisfied_steps(edges, &mut self.bits, self.simd);
+                let unsatisfied = unsatisfied_steps(edges, &self.bits, self.simd);
                 for (energy, u) in out.iter_mut().zip(unsatisfied) {
                     *energy = self.plan.offset + unit * (2 * u - edges.total()) as f64;
                 }
@@ -318,6 +268,32 @@ impl SpinSampler for LaneSampler {
         }
     }
 
+    fn magnetisations(&self, out: &mut [i64]) {
+        assert_eq!(out.len(), self.n_replicas(), "one sum a replica");
+        let n = self.plan.n_spins() as i64;
+        for (sum, down) in out.iter_mut().zip(down_counts(&self.bits, self.simd)) {
+            *sum = n - 2 * down;
+        }
+    }
+
+    fn save_lanes(&self, lanes: &mut [[u64; 8]]) {
+        let words = self.bits.words_per_site();
+        assert_eq!(lanes.len(), self.plan.n_spins(), "one entry a neuron");
+        for (bits, &neuron) in self.bits.words().chunks_exact(words).zip(&self.plan.order) {
+            let entry = &mut lanes[neuron as usize];
+            *entry = [0; 8];
+            entry[..words].copy_from_slice(bits);
+        }
+    }
+
+    fn load_lanes(&mut self, lanes: &[[u64; 8]]) {
+        let words = self.bits.words_per_site();
+        assert_eq!(lanes.len(), self.plan.n_spins(), "one entry a neuron");
+        for (bits, &neuron) in self.bits.words_mut().chunks_exact_mut(words).zip(&self.plan.order) {
+            bits.copy_from_slice(&lanes[neuron as usize][..words]);
+        }
+    }
+
     fn select_replicas(&mut self, from: &[u32]) {
         self.bits.select_lanes(from);
     }
@@ -328,5 +304,42 @@ impl SpinSampler for LaneSampler {
 
     fn counts(&self) -> SweepCounts {
         self.counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Coupling, IsingModel};
+    use crate::topology::compile_spins;
+
+    #[test]
+    fn the_thresholds_of_sweeps_realise_the_acceptance_of_every_level() {
+        let mut model = IsingModel::with_spins(5);
+        model.couplings = vec![Coupling::new(0, 1, 1.0), Coupling::new(1, 2, -2.0), Coupling::new(2, 3, 0.5), Coupling::new(0, 3, 1.5)];
+        model.fields = vec![0.0, 0.5, -1.0, 0.0, 0.25];
+        model.normalise();
+        let plan = Arc::new(compile_spins(&model, &[]));
+        let mut sampler = LaneSampler::new(plan, LaneSettings::new(64, Rule::Metropolis)).unwrap();
+        let Path::Integer { rows, .. } = Path::of(&sampler.plan, 64) else { panic!("quarters are integers of a unit") };
+        let unit = f64::from(sampler.plan.unit.unwrap());
+        let ladder: Vec<f64> = (0..64).map(|r| 0.05 * f64::from(r)).collect();
+        for betas in [&ladder[9..10], &ladder[..]] {
+            sampler.set_betas(betas);
+            let (up, against) = (sampler.level_table(&rows, Rule::Metropolis), sampler.level_table(&rows, Rule::HeatBath));
+            for (level, &q) in rows.levels().iter().enumerate() {
+                for lane in 0..64 {
+                    let beta = betas[lane.min(betas.len() - 1)];
+                    let cost = 2.0 * unit * f64::from(q);
+                    for (table, exact) in [(&up, accept::metropolis(cost, beta)), (&against, accept::heat_bath(-0.5 * cost, beta))] {
+                        let realised = table.threshold(level, lane) as f64 / accept::CERTAIN as f64;
+                        assert!((realised - exact).abs() <= 1.0 / 4_294_967_296.0, "level {q} lane {lane}: {realised}, not {exact}");
+                    }
+                    let hotter = accept::metropolis(cost, 1.02 * beta);
+                    let realised = up.threshold(level, lane) as f64 / accept::CERTAIN as f64;
+                    assert!(cost * beta == 0.0 || (realised - hotter).abs() > 1e-7 || hotter < 1e-5, "beta + 2 % is told apart");
+                }
+            }
+        }
     }
 }

@@ -3,6 +3,11 @@
 //! Bit plane p of a count holds bit p of each replica's number. Full adders (carry-save) take three
 //! bits of equal weight to a sum and a carry, so that eight neighbours cost seven adders.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "adapters of std are compiled without the backend's instructions and slow it down twentyfold"
+)]
+
 use crate::plan::lane_rows::{PLANES, RowShape};
 
 use super::word::Word;
@@ -30,6 +35,14 @@ impl Sites {
     /// be used by no other thread.
     pub unsafe fn new(words: &mut [u64]) -> Self {
         Sites { words: words.as_mut_ptr() }
+    }
+
+    /// A view for reading alone.
+    ///
+    /// # Safety
+    /// While the view lives, `words` must stay borrowed, and nobody may write through the view.
+    pub unsafe fn read_only(words: &[u64]) -> Self {
+        Sites { words: words.as_ptr().cast_mut() }
     }
 
     /// The bits of `site`.

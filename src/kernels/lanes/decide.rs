@@ -243,3 +243,39 @@ unsafe fn threshold_bit<V: Word, T: Thresholds<V>>(levels: &[V], ids: &[u32], th
     }
     threshold
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemTag;
+    use crate::units::Seed;
+
+    #[test]
+    fn a_lane_accepts_exactly_if_its_number_is_below_its_threshold() {
+        let numbers = [0, 1, 1 << 31, 0xdead_beef, u32::MAX, 1 << 24];
+        let bits: Vec<u64> = numbers.iter().flat_map(|&t| (0..BITS).map(move |b| spread(t >> (BITS - 1 - b) & 1 == 1))).collect();
+        let table = Uniform { numbers: &numbers, bits: &bits };
+        for step in 0..200 {
+            let key = StreamKey::new(Seed(3), SystemTag::named("decide"), step);
+            // 1. Two levels on disjoint lanes, some lanes on none.
+            let ids = [step as u32 % 6, (step as u32 + 1 + step as u32 / 6) % 6];
+            let first = key.replica(9).stream().bits();
+            let levels = [[first; 8], [!first & 0xffff_ffff_ffff_ff00; 8]];
+            // 2. Each lane's number, from the same words.
+            let mut draw = Independent::<[u64; 8]>::from_key(key);
+            let words: Vec<[u64; 8]> = (0..BITS).map(|_| draw.next()).collect();
+            let u = |lane: usize| words.iter().fold(0_u32, |u, w| u << 1 | (w[lane / 64] >> (lane % 64) & 1) as u32);
+            // SAFETY: ids name levels of the table.
+            let (two, any) = unsafe {
+                let two = Independent::<[u64; 8]>::from_key(key).decide_two(levels, ids, table);
+                (two, Independent::<[u64; 8]>::from_key(key).decide(&levels, &ids, table))
+            };
+            assert_eq!(two, any);
+            for lane in 0..512 {
+                let set = |mask: &[u64; 8]| mask[lane / 64] >> (lane % 64) & 1 == 1;
+                let expected = (0..2).any(|l| set(&levels[l]) && u(lane) < numbers[ids[l] as usize]);
+                assert_eq!(set(&two), expected, "lane {lane}, levels {ids:?}");
+            }
+        }
+    }
+}

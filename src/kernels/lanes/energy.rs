@@ -46,9 +46,9 @@ pub unsafe fn count_couplings<V: Word>(sites: Sites, couplings: &[[u32; 2]], bit
 /// # Safety
 /// As for [`count_couplings`].
 #[inline(always)]
-pub unsafe fn count_fields<V: Word>(sites: Sites, fields: &[u32], bit: u32, sums: &mut [i64]) {
+pub unsafe fn count_fields<V: Word>(sites: Sites, fields: impl Iterator<Item = u32>, bit: u32, sums: &mut [i64]) {
     let mut planes: Counter<V> = [V::splat(0); 20];
-    for &field in fields {
+    for field in fields {
         // SAFETY: the caller promises the sites.
         let against = unsafe { unsatisfied::<V, true>(sites, V::splat(u64::MAX), field) };
         add_bit(&mut planes, 0, WIDTH, against);

@@ -32,7 +32,7 @@ mod real_entry;
 mod update;
 mod word;
 
-pub use energy_entry::unsatisfied_steps;
+pub use energy_entry::{down_counts, unsatisfied_steps};
 pub use real::RealRule;
 pub use real_entry::{RealMove, count_accepting, scale_of};
 

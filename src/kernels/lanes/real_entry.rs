@@ -109,7 +109,7 @@ unsafe fn move_avx2(job: &RealJob<'_>, sites: Sites, words: usize, slots: impl I
 /// If the processor lacks `simd`, or the range is no multiple of 16 numbers below 2^24.
 pub fn count_accepting(simd: Simd, half_field: f32, is_up: bool, beta: f64, heat_bath: bool, uniforms: std::ops::Range<u32>) -> u64 {
     assert!(simd.is_available(), "{} instructions", simd.name());
-    assert!(uniforms.len() % 16 == 0 && uniforms.end <= 1 << 24, "{uniforms:?} of 2^24 numbers, 16 at a time");
+    assert!(uniforms.len().is_multiple_of(16) && uniforms.end <= 1 << 24, "{uniforms:?} of 2^24 numbers, 16 at a time");
     let scale = scale_of(beta);
     match simd {
         Simd::Scalar => count_flips::<Plain>(half_field, is_up, scale, heat_bath, uniforms),
