@@ -348,7 +348,7 @@ fn flip_position<C: Field>(rows: &ReplicaRows, fields: &mut [C], up: &mut [u16],
 }
 
 /// The rule in f32; zero temperature becomes the largest finite beta, so that free spins stay free.
-fn float_rule(rule: Rule, beta: f64) -> FloatRule {
+pub(super) fn float_rule(rule: Rule, beta: f64) -> FloatRule {
     let two_beta = (2.0 * beta).min(f64::from(f32::MAX)) as f32;
     match rule {
         Rule::Metropolis => FloatRule::Metropolis(two_beta),
@@ -372,39 +372,8 @@ mod tests {
     use super::*;
     use crate::engine::exact::{ExactStates, noise_floor, total_variation};
     use crate::engine::spins::accept;
-    use crate::plan::{Coupling, IsingModel};
-    use crate::random::SystemTag;
+    use crate::engine::spins::testing::{copies, key, small_model};
     use crate::topology::compile::compile_spins;
-    use crate::units::Seed;
-
-    fn key(sweep: u32) -> SweepKey {
-        SweepKey { seed: Seed(11), system: SystemTag::named("replica test"), step: 1, sweep }
-    }
-
-    /// Five spins: a triangle with a tail, one nearly free spin, one clamped one.
-    fn small_model(integer: bool) -> (IsingModel, Vec<bool>) {
-        let mut model = IsingModel::with_spins(6);
-        let strengths = if integer { [1.0, -2.0, 1.0, 3.0, 1.0] } else { [0.83, -1.7, 0.9, 2.1, 0.6] };
-        for ((a, b), j) in [(0, 1), (1, 2), (0, 2), (2, 3), (3, 5)].into_iter().zip(strengths) {
-            model.couplings.push(Coupling::new(a, b, j));
-        }
-        model.fields = if integer { vec![1.0, 0.0, -1.0, 0.0, 1.0, 0.0] } else { vec![0.4, 0.0, -0.3, 0.05, 0.01, 0.0] };
-        model.normalise();
-        (model, vec![false, false, false, false, false, true])
-    }
-
-    /// Many copies of `model` side by side: one sweep gives as many samples.
-    fn copies(model: &IsingModel, clamped: &[bool], n_copies: usize) -> (IsingModel, Vec<bool>) {
-        let n = model.n_spins();
-        let mut many = IsingModel::with_spins(n * n_copies);
-        for copy in 0..n_copies as u32 {
-            let base = copy * n as u32;
-            many.couplings.extend(model.couplings.iter().map(|c| Coupling::new(c.i + base, c.j + base, c.strength)));
-        }
-        many.fields = model.fields.repeat(n_copies);
-        many.normalise();
-        (many, clamped.repeat(n_copies))
-    }
 
     /// How a planted mutant differs from the engine.
     #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,9 +4,10 @@
 use std::arch::x86_64::*;
 
 use crate::kernels::simd::Simd;
-use crate::math::{EXP_F32, LN_F32};
+use crate::math::LN_F32;
 use crate::random::{StreamKey, Xoshiro8};
 
+use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
 use super::rows::GROUP;
 use super::sweep::{Costs, Flips, Job, Levels, accept_part};
@@ -33,6 +34,15 @@ pub(super) unsafe fn levels<const REACH: u8>(table: &AcceptTable, job: Job<'_, i
 #[target_feature(enable = "avx2,popcnt")]
 pub(super) unsafe fn costs<const HEAT_BATH: bool>(two_beta: f32, job: Job<'_, f32>) -> usize {
     accept_part(Avx2(()), Costs::<HEAT_BATH> { two_beta }, job)
+}
+
+/// Sweeps over dense couplings.
+///
+/// # Safety
+/// As for [`levels`].
+#[target_feature(enable = "avx2,popcnt")]
+pub(super) unsafe fn dense<F: DenseField, W: DenseCoupling<F>>(job: DenseJob<'_, F, W>) -> DenseSwept {
+    sweep_with(Avx2(()), job)
 }
 
 /// Counts the uniform numbers that accept a level.
@@ -88,26 +98,6 @@ unsafe fn ln(x: __m256) -> __m256 {
     }
 }
 
-/// The operations of `math::exp_f32`, one by one.
-#[inline(always)]
-unsafe fn exp(x: __m256) -> __m256 {
-    // SAFETY: the caller holds an Avx2 token.
-    unsafe {
-        let x = _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-87.0)), _mm256_set1_ps(88.0));
-        let magic = _mm256_set1_ps(12_582_912.0);
-        let k = _mm256_sub_ps(_mm256_add_ps(_mm256_mul_ps(x, _mm256_set1_ps(std::f32::consts::LOG2_E)), magic), magic);
-        let r = _mm256_sub_ps(x, _mm256_mul_ps(k, _mm256_set1_ps(0.693_359_4)));
-        let r = _mm256_sub_ps(r, _mm256_mul_ps(k, _mm256_set1_ps(-2.121_944_4e-4)));
-        let mut p = _mm256_set1_ps(1.987_569_2e-4);
-        for c in EXP_F32 {
-            p = _mm256_add_ps(_mm256_mul_ps(p, r), _mm256_set1_ps(c));
-        }
-        let y = _mm256_add_ps(_mm256_add_ps(_mm256_mul_ps(p, _mm256_mul_ps(r, r)), r), _mm256_set1_ps(1.0));
-        let scale = _mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvttps_epi32(k), _mm256_set1_epi32(127)));
-        _mm256_mul_ps(y, _mm256_castsi256_ps(scale))
-    }
-}
-
 #[inline(always)]
 unsafe fn load_row(row: &[u64; 8]) -> [__m256i; 2] {
     // SAFETY: the caller holds an Avx2 token; a row is two registers.
@@ -154,24 +144,33 @@ unsafe fn above<const REACH: u8>(packed: [__m256i; 2], table: &AcceptTable, leve
     }
 }
 
-/// All ones where Metropolis accepts.
+/// -ln u.
 #[inline(always)]
-unsafe fn metropolis(two_beta: f32, x: __m256, bits: __m256i) -> __m256 {
+unsafe fn metropolis(bits: __m256i) -> __m256 {
+    // SAFETY: the caller holds an Avx2 token.
+    unsafe { _mm256_xor_ps(ln(uniform(bits)), _mm256_set1_ps(-0.0)) }
+}
+
+/// ln((1 - u) / u).
+#[inline(always)]
+unsafe fn heat_bath(bits: __m256i) -> __m256 {
     // SAFETY: the caller holds an Avx2 token.
     unsafe {
-        let threshold = _mm256_xor_ps(ln(uniform(bits)), _mm256_set1_ps(-0.0));
-        _mm256_cmp_ps::<_CMP_LE_OQ>(_mm256_mul_ps(_mm256_set1_ps(two_beta), x), threshold)
+        let u = uniform(bits);
+        _mm256_sub_ps(ln(_mm256_sub_ps(_mm256_set1_ps(1.0), u)), ln(u))
     }
 }
 
-/// All ones where the heat bath flips.
+/// Eight half-precision numbers.
 #[inline(always)]
-unsafe fn heat_bath(two_beta: f32, x: __m256, bits: __m256i) -> __m256 {
+unsafe fn halves(from: __m128i) -> __m256 {
     // SAFETY: the caller holds an Avx2 token.
     unsafe {
-        let one = _mm256_set1_ps(1.0);
-        let odds = _mm256_add_ps(one, exp(_mm256_mul_ps(_mm256_set1_ps(two_beta), x)));
-        _mm256_cmp_ps::<_CMP_LE_OQ>(_mm256_mul_ps(uniform(bits), odds), one)
+        let wide = _mm256_cvtepu16_epi32(from);
+        let shifted = _mm256_slli_epi32::<13>(_mm256_and_si256(wide, _mm256_set1_epi32(0x7fff)));
+        let magnitude = _mm256_mul_ps(_mm256_castsi256_ps(shifted), _mm256_castsi256_ps(_mm256_set1_epi32(0x7780_0000)));
+        let sign = _mm256_slli_epi32::<16>(_mm256_and_si256(wide, _mm256_set1_epi32(0x8000)));
+        _mm256_or_ps(magnitude, _mm256_castsi256_ps(sign))
     }
 }
 
@@ -351,15 +350,84 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn floats_metropolis(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16 {
+    fn metropolis_thresholds(self, bits: Self::Ints) -> Self::Floats {
         // SAFETY: the token proves AVX2.
-        unsafe { gathered_signs([metropolis(two_beta, x[0], bits[0]), metropolis(two_beta, x[1], bits[1])]) }
+        unsafe { [metropolis(bits[0]), metropolis(bits[1])] }
     }
 
     #[inline(always)]
-    fn floats_heat_bath(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16 {
+    fn heat_bath_thresholds(self, bits: Self::Ints) -> Self::Floats {
         // SAFETY: the token proves AVX2.
-        unsafe { gathered_signs([heat_bath(two_beta, x[0], bits[0]), heat_bath(two_beta, x[1], bits[1])]) }
+        unsafe { [heat_bath(bits[0]), heat_bath(bits[1])] }
+    }
+
+    #[inline(always)]
+    fn floats_at_most(self, two_beta: f32, x: Self::Floats, thresholds: Self::Floats) -> u16 {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let two_beta = _mm256_set1_ps(two_beta);
+            let low = _mm256_cmp_ps::<_CMP_LE_OQ>(_mm256_mul_ps(two_beta, x[0]), thresholds[0]);
+            let high = _mm256_cmp_ps::<_CMP_LE_OQ>(_mm256_mul_ps(two_beta, x[1]), thresholds[1]);
+            gathered_signs([low, high])
+        }
+    }
+
+    #[inline(always)]
+    fn ints_to_floats(self, x: Self::Ints) -> Self::Floats {
+        // SAFETY: the token proves AVX2.
+        unsafe { [_mm256_cvtepi32_ps(x[0]), _mm256_cvtepi32_ps(x[1])] }
+    }
+
+    #[inline(always)]
+    fn shorts_load(self, from: &[i16; GROUP]) -> Self::Ints {
+        // SAFETY: the token proves AVX2; the reference covers two halves of 16 bytes.
+        unsafe {
+            let low = _mm_loadu_si128(from.as_ptr().cast());
+            let high = _mm_loadu_si128(from.as_ptr().add(8).cast());
+            [_mm256_cvtepi16_epi32(low), _mm256_cvtepi16_epi32(high)]
+        }
+    }
+
+    #[inline(always)]
+    fn bytes_load(self, from: &[i8; GROUP]) -> Self::Ints {
+        // SAFETY: the token proves AVX2; the reference covers 16 bytes.
+        unsafe {
+            let all = _mm_loadu_si128(from.as_ptr().cast());
+            [_mm256_cvtepi8_epi32(all), _mm256_cvtepi8_epi32(_mm_srli_si128::<8>(all))]
+        }
+    }
+
+    #[inline(always)]
+    fn halves_load(self, from: &[u16; GROUP]) -> Self::Floats {
+        // SAFETY: the token proves AVX2; the reference covers two halves of 16 bytes.
+        unsafe { [halves(_mm_loadu_si128(from.as_ptr().cast())), halves(_mm_loadu_si128(from.as_ptr().add(8).cast()))] }
+    }
+
+    #[inline(always)]
+    fn floats_push(self, field: Self::Floats, coupling: Self::Floats, factor: f32) -> Self::Floats {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let factor = _mm256_set1_ps(factor);
+            let low = _mm256_add_ps(field[0], _mm256_mul_ps(coupling[0], factor));
+            [low, _mm256_add_ps(field[1], _mm256_mul_ps(coupling[1], factor))]
+        }
+    }
+
+    #[inline(always)]
+    fn floats_at(self, x: Self::Floats, k: u32) -> f32 {
+        // SAFETY: the token proves AVX2; lane numbers are taken modulo 8.
+        unsafe {
+            let half = if k < 8 { x[0] } else { x[1] };
+            _mm256_cvtss_f32(_mm256_permutevar8x32_ps(half, _mm256_set1_epi32(k as i32)))
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, row: &[T]) {
+        for line in 0..size_of_val(row).div_ceil(64) {
+            // SAFETY: a prefetch reads nothing; the address lies inside the row.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().cast::<i8>().add(64 * line)) }
+        }
     }
 
     #[inline(always)]

@@ -4,9 +4,10 @@
 use std::arch::x86_64::*;
 
 use crate::kernels::simd::Simd;
-use crate::math::{EXP_F32, LN_F32};
+use crate::math::LN_F32;
 use crate::random::{StreamKey, Xoshiro8};
 
+use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
 use super::rows::GROUP;
 use super::sweep::{Flips, Job, accept_part};
@@ -33,6 +34,15 @@ pub(super) unsafe fn levels<const REACH: u8>(table: &AcceptTable, job: Job<'_, i
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
 pub(super) unsafe fn costs<const HEAT_BATH: bool>(two_beta: f32, job: Job<'_, f32>) -> usize {
     accept_part(Avx512(()), super::sweep::Costs::<HEAT_BATH> { two_beta }, job)
+}
+
+/// Sweeps over dense couplings.
+///
+/// # Safety
+/// As for [`levels`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn dense<F: DenseField, W: DenseCoupling<F>>(job: DenseJob<'_, F, W>) -> DenseSwept {
+    sweep_with(Avx512(()), job)
 }
 
 /// Counts the uniform numbers that accept a level.
@@ -85,26 +95,6 @@ unsafe fn ln(x: __m512) -> __m512 {
         let y = _mm512_add_ps(y, _mm512_mul_ps(exponent, _mm512_set1_ps(-2.121_944_4e-4)));
         let y = _mm512_sub_ps(y, _mm512_mul_ps(_mm512_set1_ps(0.5), z));
         _mm512_add_ps(_mm512_add_ps(t, y), _mm512_mul_ps(exponent, _mm512_set1_ps(0.693_359_4)))
-    }
-}
-
-/// The operations of `math::exp_f32`, one by one.
-#[inline(always)]
-unsafe fn exp(x: __m512) -> __m512 {
-    // SAFETY: the caller holds an Avx512 token.
-    unsafe {
-        let x = _mm512_min_ps(_mm512_max_ps(x, _mm512_set1_ps(-87.0)), _mm512_set1_ps(88.0));
-        let magic = _mm512_set1_ps(12_582_912.0);
-        let k = _mm512_sub_ps(_mm512_add_ps(_mm512_mul_ps(x, _mm512_set1_ps(std::f32::consts::LOG2_E)), magic), magic);
-        let r = _mm512_sub_ps(x, _mm512_mul_ps(k, _mm512_set1_ps(0.693_359_4)));
-        let r = _mm512_sub_ps(r, _mm512_mul_ps(k, _mm512_set1_ps(-2.121_944_4e-4)));
-        let mut p = _mm512_set1_ps(1.987_569_2e-4);
-        for c in EXP_F32 {
-            p = _mm512_add_ps(_mm512_mul_ps(p, r), _mm512_set1_ps(c));
-        }
-        let y = _mm512_add_ps(_mm512_add_ps(_mm512_mul_ps(p, _mm512_mul_ps(r, r)), r), _mm512_set1_ps(1.0));
-        let scale = _mm512_slli_epi32::<23>(_mm512_add_epi32(_mm512_cvttps_epi32(k), _mm512_set1_epi32(127)));
-        _mm512_mul_ps(y, _mm512_castsi512_ps(scale))
     }
 }
 
@@ -253,21 +243,73 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn floats_metropolis(self, two_beta: f32, x: __m512, bits: __m512i) -> u16 {
+    fn metropolis_thresholds(self, bits: __m512i) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_xor_ps(ln(uniform(bits)), _mm512_set1_ps(-0.0)) }
+    }
+
+    #[inline(always)]
+    fn heat_bath_thresholds(self, bits: __m512i) -> __m512 {
         // SAFETY: the token proves AVX-512.
         unsafe {
-            let threshold = _mm512_xor_ps(ln(uniform(bits)), _mm512_set1_ps(-0.0));
-            _mm512_cmp_ps_mask::<_CMP_LE_OQ>(_mm512_mul_ps(_mm512_set1_ps(two_beta), x), threshold)
+            let u = uniform(bits);
+            _mm512_sub_ps(ln(_mm512_sub_ps(_mm512_set1_ps(1.0), u)), ln(u))
         }
     }
 
     #[inline(always)]
-    fn floats_heat_bath(self, two_beta: f32, x: __m512, bits: __m512i) -> u16 {
+    fn floats_at_most(self, two_beta: f32, x: __m512, thresholds: __m512) -> u16 {
         // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(_mm512_mul_ps(_mm512_set1_ps(two_beta), x), thresholds) }
+    }
+
+    #[inline(always)]
+    fn ints_to_floats(self, x: __m512i) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_cvtepi32_ps(x) }
+    }
+
+    #[inline(always)]
+    fn shorts_load(self, from: &[i16; GROUP]) -> __m512i {
+        // SAFETY: the token proves AVX-512; the reference covers 32 bytes.
+        unsafe { _mm512_cvtepi16_epi32(_mm256_loadu_si256(from.as_ptr().cast())) }
+    }
+
+    #[inline(always)]
+    fn bytes_load(self, from: &[i8; GROUP]) -> __m512i {
+        // SAFETY: the token proves AVX-512; the reference covers 16 bytes.
+        unsafe { _mm512_cvtepi8_epi32(_mm_loadu_si128(from.as_ptr().cast())) }
+    }
+
+    #[inline(always)]
+    fn halves_load(self, from: &[u16; GROUP]) -> __m512 {
+        // SAFETY: the token proves AVX-512; the reference covers 32 bytes.
         unsafe {
-            let one = _mm512_set1_ps(1.0);
-            let odds = _mm512_add_ps(one, exp(_mm512_mul_ps(_mm512_set1_ps(two_beta), x)));
-            _mm512_cmp_ps_mask::<_CMP_LE_OQ>(_mm512_mul_ps(uniform(bits), odds), one)
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast()));
+            let shifted = _mm512_slli_epi32::<13>(_mm512_and_si512(wide, _mm512_set1_epi32(0x7fff)));
+            let magnitude = _mm512_mul_ps(_mm512_castsi512_ps(shifted), _mm512_castsi512_ps(_mm512_set1_epi32(0x7780_0000)));
+            let sign = _mm512_slli_epi32::<16>(_mm512_and_si512(wide, _mm512_set1_epi32(0x8000)));
+            _mm512_or_ps(magnitude, _mm512_castsi512_ps(sign))
+        }
+    }
+
+    #[inline(always)]
+    fn floats_push(self, field: __m512, coupling: __m512, factor: f32) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_add_ps(field, _mm512_mul_ps(coupling, _mm512_set1_ps(factor))) }
+    }
+
+    #[inline(always)]
+    fn floats_at(self, x: __m512, k: u32) -> f32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_cvtss_f32(_mm512_maskz_compress_ps(1 << k, x)) }
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, row: &[T]) {
+        for line in 0..size_of_val(row).div_ceil(64) {
+            // SAFETY: a prefetch reads nothing; the address lies inside the row.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().cast::<i8>().add(64 * line)) }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::kernels::simd::Simd;
 use crate::math;
+use crate::plan::dense_plan::f32_of_half;
 use crate::random::{StreamKey, Xoshiro8, uniform_f32_from};
 
 use super::rows::GROUP;
@@ -50,10 +51,23 @@ pub(super) trait Lanes: Copy {
     fn floats_negate_unless(self, x: Self::Floats, mask: u16) -> Self::Floats;
     /// sum + x where the mask is set, in f64.
     fn doubles_add_where(self, sum: Self::Doubles, x: Self::Floats, mask: u16) -> Self::Doubles;
-    /// Which accept under Metropolis: `two_beta * x <= -ln u`.
-    fn floats_metropolis(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16;
-    /// Which accept under the heat bath: `u * (1 + exp(two_beta * x)) <= 1`.
-    fn floats_heat_bath(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16;
+    /// -ln u: Metropolis accepts costs up to it.
+    fn metropolis_thresholds(self, bits: Self::Ints) -> Self::Floats;
+    /// ln((1 - u) / u): the heat bath flips at costs up to it.
+    fn heat_bath_thresholds(self, bits: Self::Ints) -> Self::Floats;
+    /// Where `two_beta * x` is at most the threshold.
+    fn floats_at_most(self, two_beta: f32, x: Self::Floats, thresholds: Self::Floats) -> u16;
+    fn ints_to_floats(self, x: Self::Ints) -> Self::Floats;
+    fn shorts_load(self, from: &[i16; GROUP]) -> Self::Ints;
+    fn bytes_load(self, from: &[i8; GROUP]) -> Self::Ints;
+    /// Half-precision numbers, as `f32_of_half`.
+    fn halves_load(self, from: &[u16; GROUP]) -> Self::Floats;
+    /// field + coupling * factor, with two roundings.
+    fn floats_push(self, field: Self::Floats, coupling: Self::Floats, factor: f32) -> Self::Floats;
+    /// Number k of sixteen.
+    fn floats_at(self, x: Self::Floats, k: u32) -> f32;
+    /// Tells the processor that `row` is about to be read.
+    fn prefetch<T>(self, row: &[T]);
 
     /// Appends `position << 1 | up` of the set bits, ascending, for positions `first..first + 16`.
     ///
@@ -65,16 +79,17 @@ pub(super) trait Lanes: Copy {
 #[derive(Clone, Copy)]
 pub(super) struct Scalar;
 
-/// True if the spin of cost `x` (s times f) accepts under Metropolis with 32 random bits.
-#[inline]
-pub(super) fn metropolis_f32(two_beta: f32, x: f32, bits: u32) -> bool {
-    two_beta * x <= -math::ln_f32(uniform_f32_from(bits))
+/// The cost, in units of temperature, up to which Metropolis accepts with 32 random bits: -ln u.
+#[inline(always)]
+pub(super) fn metropolis_threshold(bits: u32) -> f32 {
+    -math::ln_f32(uniform_f32_from(bits))
 }
 
-/// True if the spin of cost `x` (s times f) flips under the heat bath with 32 random bits.
-#[inline]
-pub(super) fn heat_bath_f32(two_beta: f32, x: f32, bits: u32) -> bool {
-    uniform_f32_from(bits) * (1.0 + math::exp_f32(two_beta * x)) <= 1.0
+/// The cost, in units of temperature, up to which the heat bath flips with 32 random bits: ln((1 - u) / u).
+#[inline(always)]
+pub(super) fn heat_bath_threshold(bits: u32) -> f32 {
+    let u = uniform_f32_from(bits);
+    math::ln_f32(1.0 - u) - math::ln_f32(u)
 }
 
 fn mask_of(accept: impl Fn(usize) -> bool) -> u16 {
@@ -174,14 +189,52 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn floats_metropolis(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16 {
-        mask_of(|k| metropolis_f32(two_beta, x[k], bits[k] as u32))
+    fn metropolis_thresholds(self, bits: Self::Ints) -> Self::Floats {
+        bits.map(|bits| metropolis_threshold(bits as u32))
     }
 
     #[inline(always)]
-    fn floats_heat_bath(self, two_beta: f32, x: Self::Floats, bits: Self::Ints) -> u16 {
-        mask_of(|k| heat_bath_f32(two_beta, x[k], bits[k] as u32))
+    fn heat_bath_thresholds(self, bits: Self::Ints) -> Self::Floats {
+        bits.map(|bits| heat_bath_threshold(bits as u32))
     }
+
+    #[inline(always)]
+    fn floats_at_most(self, two_beta: f32, x: Self::Floats, thresholds: Self::Floats) -> u16 {
+        mask_of(|k| two_beta * x[k] <= thresholds[k])
+    }
+
+    #[inline(always)]
+    fn ints_to_floats(self, x: Self::Ints) -> Self::Floats {
+        x.map(|x| x as f32)
+    }
+
+    #[inline(always)]
+    fn shorts_load(self, from: &[i16; GROUP]) -> Self::Ints {
+        from.map(i32::from)
+    }
+
+    #[inline(always)]
+    fn bytes_load(self, from: &[i8; GROUP]) -> Self::Ints {
+        from.map(i32::from)
+    }
+
+    #[inline(always)]
+    fn halves_load(self, from: &[u16; GROUP]) -> Self::Floats {
+        from.map(f32_of_half)
+    }
+
+    #[inline(always)]
+    fn floats_push(self, field: Self::Floats, coupling: Self::Floats, factor: f32) -> Self::Floats {
+        std::array::from_fn(|k| field[k] + coupling[k] * factor)
+    }
+
+    #[inline(always)]
+    fn floats_at(self, x: Self::Floats, k: u32) -> f32 {
+        x[k as usize]
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, _: &[T]) {}
 
     #[inline(always)]
     fn list(self, flips: &mut Flips, mut len: usize, first: u32, mut mask: u16, up: u16) -> usize {

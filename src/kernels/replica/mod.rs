@@ -1,9 +1,11 @@
-//! One replica of a sparse spin system: accept tests of 16 spins at once, and only flips touch neighbours.
+//! One replica of a spin system: accept tests of 16 spins at once, and only flips touch neighbours.
 //!
 //! `lanes` holds the operations and their scalar meaning, `sweep` the skeleton, `avx2` and `avx512`
-//! the vector forms, `scatter` the push of flips, `rows` the layout, `table` integer thresholds.
+//! the vector forms, `scatter` the push of flips, `rows` the layout, `table` integer
+//! thresholds; `dense` is the sweep over dense couplings.
 
 mod colours;
+mod dense;
 mod lanes;
 mod rows;
 mod scatter;
@@ -20,6 +22,7 @@ mod avx512;
 mod proof;
 
 pub use colours::{FloatRule, Swept, sweep_floats, sweep_ints};
+pub use dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, push_dense, sweep_dense};
 pub use rows::{GROUP, ReplicaRows};
 pub use scatter::{Field, apply_flips};
 pub use single::{decide_float, decide_int};

@@ -58,7 +58,7 @@ impl<'a, L: Lanes, const REACH: u8> Levels<'a, L, REACH> {
     }
 }
 
-/// Float costs against a logarithm (Metropolis) or an exponential (heat bath).
+/// Float costs against -ln u (Metropolis) or ln((1 - u) / u) (heat bath).
 #[derive(Clone, Copy)]
 pub(super) struct Costs<const HEAT_BATH: bool> {
     pub two_beta: f32,
@@ -112,7 +112,8 @@ impl<L: Lanes, const HEAT_BATH: bool> Decide<L> for Costs<HEAT_BATH> {
 
     #[inline(always)]
     fn accept(self, lanes: L, aligned: L::Floats, bits: L::Ints) -> u16 {
-        if HEAT_BATH { lanes.floats_heat_bath(self.two_beta, aligned, bits) } else { lanes.floats_metropolis(self.two_beta, aligned, bits) }
+        let thresholds = if HEAT_BATH { lanes.heat_bath_thresholds(bits) } else { lanes.metropolis_thresholds(bits) };
+        lanes.floats_at_most(self.two_beta, aligned, thresholds)
     }
 
     #[inline(always)]

@@ -1,0 +1,490 @@
+//! One replica with dense couplings: a flip adds a row to all local fields.
+//!
+//! Spins are visited one after another in neuron order, whatever the scan names: in a complete
+//! graph each spin is a colour class of its own, so [`Scan::Colours`] and [`Scan::Sequential`] are
+//! the same walk here. Integer rows keep integer fields, exact for ever; f32 and f16 rows keep f32
+//! fields, which are recomputed by [`DenseSampler::refresh`] and after every
+//! [`SWEEPS_PER_REFRESH`](super::replica::SWEEPS_PER_REFRESH) sweeps.
+
+use std::sync::Arc;
+
+use crate::kernels::replica::{DenseCoupling, DenseField, DenseJob, DenseSwept, FloatRule, GROUP, decide_float, push_dense, sweep_dense};
+use crate::kernels::simd::Simd;
+use crate::plan::SpinPlan;
+use crate::plan::dense_plan::{DenseError, DensePlan, DenseRows, DenseSettings, Lines, f32_of_half};
+use crate::random::{BLOCK, StreamKey};
+
+use super::replica::{SWEEPS_PER_REFRESH, float_rule};
+use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
+
+/// A spin engine of one replica over dense rows.
+#[derive(Clone, Debug)]
+pub struct DenseSampler {
+    plan: Arc<SpinPlan>,
+    dense: DensePlan,
+    /// Position of each free slot.
+    position: Vec<u32>,
+    simd: Simd,
+    beta: f64,
+    /// Free spins by position, 16 to a mask; a set bit is +1.
+    up: Vec<u16>,
+    /// Clamped spins by slot, after the free ones.
+    clamped: Vec<i8>,
+    fields: Fields,
+    /// Energy of the kept fields, without the offset, in field steps.
+    energy: f64,
+    sweeps_since_refresh: u32,
+    counts: SweepCounts,
+}
+
+/// Local fields by position, in units of the plan's step (1 for floats).
+#[derive(Clone, Debug, PartialEq)]
+enum Fields {
+    I16(Lines<i16>),
+    I32(Lines<i32>),
+    F32(Lines<f32>),
+}
+
+/// Runs `$body` with `$rows` (couplings) and `$fields` (a slice) bound to the plan's kinds of numbers.
+macro_rules! with_kinds {
+    ($self:ident, |$rows:ident, $fields:ident| $body:expr) => {
+        match (&$self.dense.rows, &mut $self.fields) {
+            (DenseRows::I8($rows), Fields::I16(fields)) => {
+                let $fields = fields.as_mut_slice();
+                $body
+            }
+            (DenseRows::I8($rows), Fields::I32(fields)) => {
+                let $fields = fields.as_mut_slice();
+                $body
+            }
+            (DenseRows::F32($rows), Fields::F32(fields)) => {
+                let $fields = fields.as_mut_slice();
+                $body
+            }
+            (DenseRows::F16($rows), Fields::F32(fields)) => {
+                let $fields = fields.as_mut_slice();
+                $body
+            }
+            _ => unreachable!("fields are made for the rows"),
+        }
+    };
+}
+
+impl DenseSampler {
+    /// All spins -1 at beta = 1, executed by `simd` (which decides speed alone).
+    ///
+    /// # Errors
+    /// If the row format rounds a coupling without leave, or the rows are too large.
+    ///
+    /// # Panics
+    /// If the processor lacks the backend.
+    pub fn new(plan: Arc<SpinPlan>, settings: &DenseSettings, simd: Simd) -> Result<Self, DenseError> {
+        assert!(simd.is_available(), "no {} on this processor", simd.name());
+        let dense = DensePlan::new(&plan, settings)?;
+        let mut position = vec![0; dense.n_free()];
+        for (p, &s) in dense.slots.iter().enumerate() {
+            position[s as usize] = p as u32;
+        }
+        let unit = f64::from(dense.unit);
+        let row_sum = |s: usize| plan.row(s).1.iter().map(|w| f64::from(w.abs())).sum::<f64>() + f64::from(plan.fields[s].abs());
+        // Rounding to units may add half a unit a coupling.
+        let largest = (0..plan.n_free()).map(|s| row_sum(s) / unit + plan.row(s).1.len() as f64).fold(0.0, f64::max);
+        let fields = match &dense.rows {
+            DenseRows::I8(_) if largest < f64::from(i16::MAX) => Fields::I16(Lines::zeros(dense.stride)),
+            DenseRows::I8(_) => Fields::I32(Lines::zeros(dense.stride)),
+            DenseRows::F32(_) | DenseRows::F16(_) => Fields::F32(Lines::zeros(dense.stride)),
+        };
+        let mut sampler = DenseSampler {
+            position,
+            simd,
+            beta: 1.0,
+            up: vec![0; dense.stride / GROUP],
+            clamped: vec![-1; plan.n_spins() - plan.n_free()],
+            fields,
+            energy: 0.0,
+            sweeps_since_refresh: 0,
+            counts: SweepCounts::default(),
+            plan,
+            dense,
+        };
+        sampler.rebuild();
+        Ok(sampler)
+    }
+
+    /// The dense rows.
+    pub fn dense_plan(&self) -> &DensePlan {
+        &self.dense
+    }
+
+    /// True if local fields are integers.
+    pub fn has_integer_fields(&self) -> bool {
+        !matches!(self.fields, Fields::F32(_))
+    }
+
+    /// Recomputes fields and energy from the spins, after asserting that the kept ones agree.
+    ///
+    /// Call it at the start of every step: f32 caches are then a function of the step's first state.
+    ///
+    /// # Panics
+    /// If the kept energy differs by 1e-4 (1 + |E|) or more (integers: at all), which is a bug.
+    pub fn refresh(&mut self) {
+        let (energy, fields) = (self.energy, self.fields.clone());
+        self.rebuild();
+        if self.has_integer_fields() {
+            assert_eq!(energy, self.energy, "kept and recomputed energy, in units");
+            assert!(fields == self.fields, "kept and recomputed fields differ");
+        } else {
+            let limit = 1e-4 * (1.0 + self.energy.abs());
+            assert!((energy - self.energy).abs() < limit, "kept energy {energy}, recomputed {}: more than {limit} apart", self.energy);
+        }
+    }
+
+    /// Recomputes fields and energy from the spins and the rows, in f64.
+    fn rebuild(&mut self) {
+        self.sweeps_since_refresh = 0;
+        let (n, stride, n_free) = (self.dense.n_free(), self.dense.stride, self.plan.n_free());
+        let is_integer = self.has_integer_fields();
+        let unit = f64::from(self.dense.unit);
+        let signs: Vec<f64> = (0..n).map(|p| if self.is_up_at(p) { 1.0 } else { -1.0 }).collect();
+        let mut twice_pairs = 0.0;
+        let mut sites = 0.0;
+        for (p, &slot) in self.dense.slots.iter().enumerate() {
+            // 1. What acts from outside: the field and clamped neighbours, in steps.
+            let (neighbours, weights) = self.plan.row(slot as usize);
+            let clamped = neighbours.iter().zip(weights).filter(|&(&j, _)| j as usize >= n_free);
+            let outside = f64::from(self.plan.fields[slot as usize])
+                + clamped.map(|(&j, &w)| f64::from(w) * f64::from(self.clamped[j as usize - n_free])).sum::<f64>();
+            let outside = if is_integer { (outside / unit).round_ties_even() } else { outside };
+            // 2. The row.
+            let row = p * stride..p * stride + n;
+            let inside: f64 = match &self.dense.rows {
+                DenseRows::F32(of) => of.rows.as_slice()[row].iter().zip(&signs).map(|(&w, s)| f64::from(w) * s).sum(),
+                DenseRows::F16(of) => of.rows.as_slice()[row].iter().zip(&signs).map(|(&w, s)| f64::from(f32_of_half(w)) * s).sum(),
+                DenseRows::I8(of) => of.rows.as_slice()[row].iter().zip(&signs).map(|(&w, s)| f64::from(w) * s).sum(),
+            };
+            twice_pairs += inside * signs[p];
+            sites += outside * signs[p];
+            match &mut self.fields {
+                Fields::I16(fields) => fields.as_mut_slice()[p] = (inside + outside) as i16,
+                Fields::I32(fields) => fields.as_mut_slice()[p] = (inside + outside) as i32,
+                Fields::F32(fields) => fields.as_mut_slice()[p] = (inside + outside) as f32,
+            }
+        }
+        self.energy = -0.5 * twice_pairs - sites;
+    }
+
+    /// The energy of clamped spins among themselves and in their fields, and the offset.
+    fn clamped_energy(&self) -> f64 {
+        let n_free = self.plan.n_free();
+        let mut energy = self.plan.offset;
+        for (k, &s) in self.clamped.iter().enumerate() {
+            let (neighbours, weights) = self.plan.row(n_free + k);
+            let pairs: f64 = neighbours
+                .iter()
+                .zip(weights)
+                .filter(|&(&j, _)| j as usize >= n_free)
+                .map(|(&j, &w)| f64::from(w) * f64::from(self.clamped[j as usize - n_free]))
+                .sum();
+            energy -= f64::from(s) * (0.5 * pairs + f64::from(self.plan.fields[n_free + k]));
+        }
+        energy
+    }
+
+    fn is_up_at(&self, position: usize) -> bool {
+        self.up[position / GROUP] >> (position % GROUP) & 1 == 1
+    }
+
+    fn rule_in_steps(&self, rule: Rule) -> FloatRule {
+        float_rule(rule, self.beta * f64::from(self.dense.unit))
+    }
+
+    fn walk(&mut self, rule: Rule, key: StreamKey) -> DenseSwept {
+        let rule = self.rule_in_steps(rule);
+        let (n, largest) = (self.dense.n_free(), self.dense.largest);
+        with_kinds!(self, |of, fields| {
+            let (rows, blocks) = (of.rows.as_slice(), of.blocks.as_slice());
+            sweep_dense(self.simd, DenseJob { rows, blocks, largest, fields, up: &mut self.up, n, rule, key })
+        })
+    }
+
+    fn sweep_at_random(&mut self, rule: Rule, key: StreamKey) -> DenseSwept {
+        let rule = self.rule_in_steps(rule);
+        let n = self.dense.n_free();
+        with_kinds!(self, |of, fields| visit_at_random(of.rows.as_slice(), fields, &mut self.up, n, rule, key))
+    }
+}
+
+/// Visits `n` uniformly drawn spins; each block of 1,024 visits has its own stream.
+fn visit_at_random<F: DenseField, W: DenseCoupling<F>>(
+    rows: &[W],
+    fields: &mut [F],
+    up: &mut [u16],
+    n: usize,
+    rule: FloatRule,
+    key: StreamKey,
+) -> DenseSwept {
+    let mut swept = DenseSwept::default();
+    for block in 0..n.div_ceil(BLOCK) {
+        let mut stream = key.block(block as u32).stream();
+        for _ in block * BLOCK..n.min((block + 1) * BLOCK) {
+            let p = stream.below(n as u64) as usize;
+            let bits = (stream.bits() >> 32) as u32;
+            let was_up = up[p / GROUP] >> (p % GROUP) & 1 == 1;
+            let field = fields[p].to_f64();
+            let aligned = if was_up { field } else { -field };
+            // Fields are exact in f32: integers are small, floats are f32.
+            if decide_float(rule, aligned as f32, bits) {
+                swept.aligned += aligned;
+                swept.flips += 1;
+                up[p / GROUP] ^= 1 << (p % GROUP);
+                push_dense(rows, fields, p, !was_up);
+            }
+        }
+    }
+    swept
+}
+
+impl SpinSampler for DenseSampler {
+    fn plan(&self) -> &Arc<SpinPlan> {
+        &self.plan
+    }
+
+    fn n_replicas(&self) -> usize {
+        1
+    }
+
+    fn set_betas(&mut self, betas: &[f64]) {
+        assert!(betas.len() == 1 && betas[0] >= 0.0, "inverse temperatures {betas:?} for one replica");
+        self.beta = betas[0];
+    }
+
+    fn sweep(&mut self, rule: Rule, scan: Scan, key: SweepKey) {
+        if self.sweeps_since_refresh == SWEEPS_PER_REFRESH && !self.has_integer_fields() {
+            self.refresh();
+        }
+        self.sweeps_since_refresh += 1;
+        let key = key.stream_key();
+        let swept = match scan {
+            Scan::Colours | Scan::Sequential => self.walk(rule, key),
+            Scan::Random => self.sweep_at_random(rule, key),
+        };
+        self.energy += 2.0 * swept.aligned;
+        self.counts.attempts += self.dense.n_free() as u64;
+        self.counts.flips += swept.flips;
+    }
+
+    /// With rounded couplings the energy is evaluated afresh with the true ones.
+    fn energies(&mut self, out: &mut [f64]) {
+        assert_eq!(out.len(), 1, "one energy a replica");
+        out[0] = if self.dense.is_exact {
+            self.energy * f64::from(self.dense.unit) + self.clamped_energy()
+        } else {
+            let mut spins = vec![0; self.plan.n_spins()];
+            self.read_spins(0, &mut spins);
+            self.plan.energy(&spins)
+        };
+    }
+
+    fn is_up(&self, slot: usize, replica: usize) -> bool {
+        assert_eq!(replica, 0, "one replica");
+        match self.position.get(slot) {
+            Some(&p) => self.is_up_at(p as usize),
+            None => self.clamped[slot - self.position.len()] > 0,
+        }
+    }
+
+    fn flip(&mut self, slot: usize, replica: usize) {
+        assert_eq!(replica, 0, "one replica");
+        let Some(&p) = self.position.get(slot) else {
+            let s = &mut self.clamped[slot - self.position.len()];
+            *s = -*s;
+            self.rebuild();
+            return;
+        };
+        let p = p as usize;
+        let was_up = self.is_up_at(p);
+        self.up[p / GROUP] ^= 1 << (p % GROUP);
+        let field = with_kinds!(self, |of, fields| {
+            let field = fields[p].to_f64();
+            push_dense(of.rows.as_slice(), fields, p, !was_up);
+            field
+        });
+        self.energy += if was_up { 2.0 * field } else { -2.0 * field };
+    }
+
+    fn write_spins(&mut self, replica: usize, spins: &[i8]) {
+        assert_eq!(replica, 0, "one replica");
+        assert_eq!(spins.len(), self.plan.n_spins(), "one spin a slot");
+        let (free, clamped) = spins.split_at(self.plan.n_free());
+        self.up.fill(0);
+        for (&s, &p) in free.iter().zip(&self.position) {
+            self.up[p as usize / GROUP] |= u16::from(s > 0) << (p as usize % GROUP);
+        }
+        self.clamped.copy_from_slice(clamped);
+        self.rebuild();
+    }
+
+    fn select_replicas(&mut self, from: &[u32]) {
+        assert_eq!(from, [0], "one replica");
+    }
+
+    fn has_independent_replicas(&self) -> bool {
+        true
+    }
+
+    fn counts(&self) -> SweepCounts {
+        self.counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::exact::{ExactStates, noise_floor, total_variation};
+    use crate::engine::spins::testing::{copies, key, small_model};
+    use crate::plan::dense_plan::RowFormat;
+    use crate::plan::{Coupling, IsingModel};
+    use crate::topology::compile::compile_spins;
+
+    const COPIES: usize = 120;
+
+    fn settings(format: RowFormat) -> DenseSettings {
+        DenseSettings { format: Some(format), approximate: true, ..DenseSettings::default() }
+    }
+
+    /// Total variation from the exact distribution at beta 0.6 times `heat`, in units of its noise floor.
+    fn distance(format: RowFormat, rule: Rule, scan: Scan, heat: f64) -> f64 {
+        let (mut model, clamped) = small_model(format == RowFormat::I8);
+        if format == RowFormat::F16 {
+            // Rounded couplings are sampled: the exact answer is theirs.
+            for c in &mut model.couplings {
+                c.strength = f32_of_half(crate::plan::dense_plan::half_of_f32(c.strength));
+            }
+        }
+        let p = ExactStates::enumerate(&model, &clamped, &[1; 6]).at(0.6).probabilities;
+        let (many, all_clamped) = copies(&model, &clamped, COPIES);
+        let plan = Arc::new(compile_spins(&many, &all_clamped));
+        let mut sampler = DenseSampler::new(plan, &settings(format), Simd::best()).unwrap();
+        sampler.write_spins(0, &vec![1; many.n_spins()]);
+        sampler.set_betas(&[0.6 * heat]);
+        let mut counts = vec![0_u64; p.len()];
+        for sweep in 0..20 + 300 {
+            sampler.sweep(rule, scan, key(sweep));
+            if sweep >= 20 && sweep % 3 == 2 {
+                for copy in 0..COPIES {
+                    let state: usize = (0..5).map(|v| usize::from(sampler.is_up(sampler.plan.slot[copy * 6 + v] as usize, 0)) << v).sum();
+                    counts[state] += 1;
+                }
+            }
+        }
+        sampler.refresh();
+        let n: u64 = counts.iter().sum();
+        total_variation(&p, &counts) / noise_floor(&p, n as f64)
+    }
+
+    #[test]
+    fn every_row_format_rule_and_scan_samples_boltzmann() {
+        for format in [RowFormat::I8, RowFormat::F32, RowFormat::F16] {
+            for (rule, scan) in [(Rule::Metropolis, Scan::Colours), (Rule::HeatBath, Scan::Sequential), (Rule::HeatBath, Scan::Random)] {
+                let distance = distance(format, rule, scan, 1.0);
+                assert!(distance < 3.0, "{format:?} {rule:?} {scan:?}: {distance} noise floors");
+            }
+        }
+        // Planted: a wrong temperature is far away.
+        assert!(distance(RowFormat::F32, Rule::HeatBath, Scan::Colours, 0.85) > 3.0);
+    }
+
+    /// A complete graph of `n` spins.
+    fn complete(n: usize, strength: impl Fn(u64) -> f32) -> IsingModel {
+        let mut stream = key(n as u32).stream_key().stream();
+        let mut model = IsingModel::with_spins(n);
+        for j in 0..n as u32 {
+            model.fields[j as usize] = strength(stream.bits());
+            model.couplings.extend((0..j).map(|i| Coupling::new(i, j, strength(stream.bits()))));
+        }
+        model
+    }
+
+    #[test]
+    fn backends_agree_on_every_format_and_length() {
+        for n in [0, 1, 15, 16, 17, 63, 64, 65, 130] {
+            let models = [
+                (complete(n, |bits| if bits >> 63 == 1 { 0.25 } else { -0.25 }), RowFormat::I8),
+                (complete(n, |bits| (bits >> 56) as f32 - 127.0), RowFormat::I8),
+                (complete(n, |bits| (bits >> 40) as f32 / 8_388_608.0 - 1.0), RowFormat::F32),
+                (complete(n, |bits| (bits >> 40) as f32 / 8_388_608.0 - 1.0), RowFormat::F16),
+            ];
+            for (model, format) in models {
+                let plan = Arc::new(compile_spins(&model, &[]));
+                for rule in [Rule::Metropolis, Rule::HeatBath] {
+                    let run = |simd| {
+                        let mut sampler = DenseSampler::new(Arc::clone(&plan), &settings(format), simd).unwrap();
+                        let mut energies = Vec::new();
+                        for sweep in 0..6 {
+                            sampler.set_betas(&[[0.0, 0.01, 0.1, 0.5, 3.0, f64::INFINITY][sweep as usize]]);
+                            sampler.sweep(rule, Scan::Colours, key(sweep));
+                            let mut energy = [0.0];
+                            sampler.energies(&mut energy);
+                            energies.push(energy[0].to_bits());
+                        }
+                        assert_eq!(sampler.walk(Rule::Metropolis, key(9).stream_key()).by, Some(simd), "{simd:?} did not run");
+                        sampler.rebuild();
+                        sampler.refresh();
+                        (sampler.up, sampler.counts.flips, energies)
+                    };
+                    let law = run(Simd::Scalar);
+                    for simd in Simd::available() {
+                        assert!(run(simd) == law, "{simd:?} differs from the law at {n} spins, {format:?} rows, {rule:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_walk_is_strictly_sequential() {
+        let model = complete(70, |bits| (bits >> 40) as f32 / 8_388_608.0 - 1.0);
+        let plan = Arc::new(compile_spins(&model, &[]));
+        let mut sampler = DenseSampler::new(Arc::clone(&plan), &DenseSettings::default(), Simd::best()).unwrap();
+        let mut spins = vec![-1_i8; 70];
+        sampler.set_betas(&[0.2]);
+        for sweep in 0..5 {
+            // One spin at a time, each field summed afresh, with the numbers of the groups.
+            let mut random = crate::random::Xoshiro8::from_key(key(sweep).stream_key());
+            let mut words = [0; 8];
+            for v in 0..70 {
+                if v % 16 == 0 {
+                    words = random.next_words();
+                }
+                let bits = (words[v % 16 / 2] >> (32 * (v % 2))) as u32;
+                let slot = plan.slot[v] as usize;
+                let (neighbours, weights) = plan.row(slot);
+                let pairs: f64 = neighbours.iter().zip(weights).map(|(&j, &w)| f64::from(w) * f64::from(spins[j as usize])).sum();
+                let aligned = f64::from(spins[slot]) * (pairs + f64::from(plan.fields[slot]));
+                if decide_float(FloatRule::Metropolis(0.4), aligned as f32, bits) {
+                    spins[slot] = -spins[slot];
+                }
+            }
+            sampler.sweep(Rule::Metropolis, Scan::Colours, key(sweep));
+            let mut found = vec![0; 70];
+            sampler.read_spins(0, &mut found);
+            assert_eq!(found, spins, "sweep {sweep}");
+        }
+    }
+
+    #[test]
+    fn rounded_couplings_report_true_energies() {
+        let model = complete(40, |bits| (bits >> 40) as f32 / 8_388_608.0 - 1.0);
+        let plan = Arc::new(compile_spins(&model, &[]));
+        let mut sampler = DenseSampler::new(Arc::clone(&plan), &settings(RowFormat::I8), Simd::best()).unwrap();
+        sampler.sweep(Rule::HeatBath, Scan::Colours, key(0));
+        sampler.flip(3, 0);
+        sampler.refresh();
+        let mut spins = vec![0; 40];
+        sampler.read_spins(0, &mut spins);
+        let mut energy = [0.0];
+        sampler.energies(&mut energy);
+        assert_eq!(energy[0], plan.energy(&spins));
+        assert!(!sampler.dense_plan().is_exact);
+    }
+}
