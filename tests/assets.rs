@@ -29,3 +29,23 @@ fn digits_are_1797_images_with_labels() {
     }
     assert_eq!(n_of_label, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
 }
+
+#[test]
+fn four_formats_describe_the_petersen_graph() {
+    let read = |extension: &str| {
+        let path = asset("formats").join(format!("petersen.{extension}"));
+        load(None, &path, ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let [list, matrix, spins, qubo] = ["txt", "mtx", "coo", "qubo"].map(read);
+    let max_cut = list.max_cut.expect("an edge list is a graph to cut");
+    assert_eq!((&matrix.model, matrix.max_cut), (&list.model, Some(max_cut)));
+    assert_eq!(spins.model, list.model);
+    let mut largest = 0.0_f64;
+    for bits in 0..1_u32 << 10 {
+        let state: [i8; 10] = std::array::from_fn(|v| if bits >> v & 1 == 1 { 1 } else { -1 });
+        let cut = max_cut.cut(list.model.energy(&state));
+        assert_eq!(qubo.model.energy(&state), -cut);
+        largest = largest.max(cut);
+    }
+    assert_eq!(largest, 12.0);
+}

@@ -62,13 +62,18 @@ pub fn random_sparse(n: usize, n_couplings: usize, strength: f32, seed: Seed) ->
     let mut stream = StreamKey::new(seed, SystemTag::named("generate sparse"), n_couplings as u64).stream();
     let is_sparse = n_couplings as u64 <= pairs / 2;
     let n_drawn = if is_sparse { n_couplings } else { pairs as usize - n_couplings };
-    let mut seen = HashSet::with_capacity(n_drawn);
-    let mut edges = Vec::with_capacity(n_drawn);
+    // Drawing as many as are missing, again and again, ends with the first `n_drawn` different edges, and needs no hash table.
+    let mut edges: Vec<(u32, u32)> = Vec::with_capacity(n_drawn);
     while edges.len() < n_drawn {
-        let edge = ordered(stream.below(n as u64) as u32, stream.below(n as u64) as u32);
-        if edge.0 != edge.1 && seen.insert(edge) {
-            edges.push(edge);
+        let n_missing = n_drawn - edges.len();
+        for _ in 0..n_missing {
+            let edge = ordered(stream.below(n as u64) as u32, stream.below(n as u64) as u32);
+            if edge.0 != edge.1 {
+                edges.push(edge);
+            }
         }
+        edges.sort_unstable_by_key(|&(i, j)| (j, i));
+        edges.dedup();
     }
     Ok(model_of(n, if is_sparse { edges } else { complement(n, &edges) }, strength))
 }
