@@ -1,6 +1,6 @@
 #!/bin/sh
 # Question: does a scene of 10 million synapses load, run 10 steps and checkpoint within 4 GB?
-# The address space is limited to 4 GiB, so that passing is proof.
+# The address space is limited to 4 GB, so that passing is proof.
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --release --quiet
@@ -18,7 +18,7 @@ Scene(
 )
 SCENE
 cd "$dir"
-ulimit -v 4194304
+ulimit -v 3906250
 export MALLOC_ARENA_MAX=2
 "$lehr" check large.ron --memory-limit 4GiB
 "$lehr" run large.ron --memory-limit 4GiB --checkpoint-every 5 --json --out run --threads 2 | tail -n 1

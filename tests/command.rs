@@ -21,9 +21,12 @@ fn a_run_leaves_its_files_and_a_summary() {
     assert!(out.starts_with("done: step 12 of 12"), "{out}");
     assert!(out.contains("energy") && out.contains("runs/torus-11"), "{out}");
     assert!(err.contains("120 neurons and 240 synapses"), "{err}");
-    for name in ["manifest.json", "scene.ron", "metrics.jsonl", "hashes.jsonl", "checkpoint.bin"] {
+    for name in ["manifest.json", "scene.ron", "metrics.jsonl", "hashes.jsonl", "checkpoint.bin", "best.csv"] {
         assert!(dir.path().join("runs/torus-11").join(name).exists(), "{name}");
     }
+    let best = fs::read_to_string(dir.path().join("runs/torus-11/best.csv")).unwrap();
+    assert_eq!(best.lines().count(), 121);
+    assert!(best.lines().skip(1).all(|row| row.starts_with("spins,") && (row.ends_with(",1") || row.ends_with(",-1"))), "{best}");
     let manifest: Value = serde_json::from_slice(&fs::read(dir.path().join("runs/torus-11/manifest.json")).unwrap()).unwrap();
     assert_eq!((&manifest["status"], &manifest["step"], &manifest["label"]), (&"done".into(), &12.into(), &"exact".into()));
     let (out, _) = expect(dir.path(), &["info", "runs/torus-11"], 0);

@@ -104,3 +104,43 @@ fn ctrl_c_saves_and_the_run_goes_on_to_the_same_bytes() {
     expect(dir.path(), &["run", &file, "--quiet", "--steps", &until, "--out", "whole"], 0);
     assert_same_results(&dir.path().join("whole"), &dir.path().join("run"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_leaves_at_once() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let dir = tempfile::tempdir().unwrap();
+    // One step of this takes longer than anybody waits.
+    let file = write_scene(dir.path(), "endless", &scene("Sample(temperature: 2.0, sweeps_per_step: 4000000000)", 2));
+    let mut child = lehr(dir.path(), &["run", &file, "--out", "run"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    assert!(lines.next().unwrap().unwrap().contains("Sample"));
+    kill_process(pid, Signal::INT).unwrap();
+    assert!(lines.any(|line| line.unwrap().contains("finishing the step")));
+    kill_process(pid, Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_repetitions_go_on_where_each_of_them_stood() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let dir = tempfile::tempdir().unwrap();
+    let file = write_scene(dir.path(), "reps", &scene("Sample(temperature: 2.0)", 3000));
+    expect(dir.path(), &["run", &file, "--quiet", "--reps", "4", "--jobs", "2", "--out", "whole"], 0);
+    let args = ["run", &file, "--json", "--reps", "4", "--jobs", "2", "--out", "stopped"];
+    let mut child = lehr(dir.path(), &args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("\"type\":\"run\"")));
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    lines.for_each(drop);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let unfinished = || fs::read_dir(dir.path().join("stopped/unfinished")).unwrap().count();
+    assert!(unfinished() > 0);
+    expect(dir.path(), &["run", "stopped", "--resume", "--quiet", "--threads", "3"], 0);
+    assert_eq!(unfinished(), 0);
+    let rows = |name: &str| fs::read_to_string(dir.path().join(name).join("runs.csv")).unwrap();
+    assert_eq!(rows("stopped"), rows("whole"));
+}

@@ -1,9 +1,10 @@
 //! The line that a terminal shows while a run goes on: steps, rate and time left.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::cli::output;
 
@@ -18,8 +19,12 @@ impl Progress {
         }
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
         let colour = if output::stderr_has_colour() { ".cyan" } else { "" };
-        let template = format!("{{bar:24{colour}}} {{human_pos}}/{{human_len}} {unit}  {{per_sec}}  {{eta}} left  {{msg}}");
+        let template = format!("{{bar:24{colour}}} {{human_pos}}/{{human_len}} {unit}  {{rate}} {unit}/s  {{eta}} left  {{msg}}");
         let style = ProgressStyle::with_template(&template).expect("the template is a constant");
+        let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // A line that cannot be drawn is no reason to stop.
+            _ = out.write_str(output::count(state.per_sec()).trim_end());
+        });
         bar.set_style(style.progress_chars("=> "));
         bar.set_position(at);
         bar.reset_eta();

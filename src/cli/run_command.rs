@@ -12,6 +12,7 @@ use crate::cli::interrupt::{self, STOP};
 use crate::cli::output::{self, Outcome};
 use crate::cli::progress::Progress;
 use crate::run::batch_manifest::{self, BatchManifest};
+use crate::run::best::BEST_FILE;
 use crate::run::driver::{CheckpointEvery, DEFAULT_INTERVAL, DriveSettings, Run, RunEnd, RunError, SCENE_FILE, Watcher};
 use crate::run::fs::DiskFs;
 use crate::run::manifest::{self, Label, Manifest, Status};
@@ -282,10 +283,14 @@ impl Summary<'_> {
         let verb = match self.end.status {
             Status::Interrupted => "interrupted",
             _ if self.at == self.end.step => "nothing left to do",
-            _ if self.end.step < self.steps => "finished early",
             _ => "done",
         };
-        let mut text = format!("{verb}: step {} of {}, {}\n", self.end.step, self.steps, output::seconds(self.seconds));
+        let (step, took) = (self.end.step, output::seconds(self.seconds));
+        let mut text = if self.end.status == Status::Done && step < self.steps {
+            format!("{verb}: the method finished at step {step} of at most {}, {took}\n", self.steps)
+        } else {
+            format!("{verb}: step {step} of {}, {took}\n", self.steps)
+        };
         // What was asked for comes first; the rest follows by name.
         let (first, rest): (Vec<_>, Vec<_>) =
             self.end.metrics.iter().partition(|(name, _)| name.starts_with("best_") || name.contains("cut"));
@@ -301,6 +306,9 @@ impl Summary<'_> {
         };
         text += &format!("  {:<22} {claim}\n", "label");
         text += &format!("  {:<22} {}\n", "files", self.dir.display());
+        if self.dir.join(BEST_FILE).exists() {
+            text += &format!("  {:<22} {}\n", "best state", self.dir.join(BEST_FILE).display());
+        }
         output::data(&text);
         if self.end.status == Status::Interrupted {
             eprintln!("go on with: lehr run {} --resume", self.dir.display());
@@ -311,4 +319,22 @@ impl Summary<'_> {
 #[expect(clippy::disallowed_methods, reason = "shows the user how long it took")]
 pub(super) fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::checkpoint::CheckpointError;
+    use crate::simulation::StepError;
+
+    #[test]
+    fn every_kind_of_error_has_its_exit_code() {
+        let dir = std::path::PathBuf::from("run");
+        let check = |error: RunError, code| assert_eq!(outcome_of(&error).code(), code, "{error}");
+        check(RunError::Exists { dir: dir.clone(), step: 1, status: "done" }, 2);
+        check(RunError::Build("no memory".to_owned()), 2);
+        check(RunError::Step { source: StepError::NotBuilt }, 3);
+        check(RunError::Checkpoint(CheckpointError::NotACheckpoint), 4);
+        check(RunError::Io { path: dir, source: std::io::ErrorKind::StorageFull.into() }, 4);
+    }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::components::metrics::FINISHED;
 use crate::components::{EnergyLedger, Metrics};
+use crate::run::best::{BEST_FILE, best_csv};
 use crate::run::checkpoint::{Checkpoint, CheckpointError, CheckpointStore, Digest, hex};
 use crate::run::fs::{self, Fs};
 use crate::run::manifest::{Manifest, ManifestError, Status};
@@ -356,6 +357,10 @@ impl<'a> Run<'a> {
             } else if clock.flush_is_due() {
                 self.flush()?;
             }
+        }
+        if let Some(best) = best_csv(sim) {
+            let path = self.dir.join(BEST_FILE);
+            fs::replace(self.fs, &path, &[best.as_bytes()]).map_err(io_error(&path))?;
         }
         self.save(sim, status, watcher)?;
         let state_hash = self.manifest.state_hash.clone().expect("save sets the hash");

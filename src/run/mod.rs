@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod batch_manifest;
+pub mod best;
 pub mod checkpoint;
 pub mod compare;
 pub mod driver;
