@@ -106,3 +106,41 @@ fn digits_come_back_by_the_pseudo_inverse_and_not_by_hebb() {
     assert!(metric(&sim, "recall_rate_pseudo_inverse") > 0.9);
     assert!(metric(&sim, "recall_rate_hebb") < 0.2);
 }
+
+#[test]
+fn a_planted_ground_state_ends_the_search() {
+    let sim = run("planted_torus", &["width=12", "height=12"]);
+    assert_eq!(metric(&sim, "residual_per_spin"), 0.0);
+    assert!(sim.step_count() < 100, "{} steps", sim.step_count());
+}
+
+#[test]
+fn the_reference_names_every_field_and_kind_of_the_format() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let reference = std::fs::read_to_string(root.join("scenes/README.md")).expect("the reference");
+    let mut n = 0;
+    for file in ["scene", "couplings", "systems"] {
+        let wire = std::fs::read_to_string(root.join(format!("src/scene/wire/{file}.rs"))).expect("the wire format");
+        for line in wire.lines().map(str::trim) {
+            let field = line.strip_prefix("pub ").and_then(|l| l.split_once(": ")).map(|(name, _)| name);
+            let kind = line.strip_suffix("),").filter(|l| !l.contains(' ')).and_then(|l| l.split_once('(')).map(|(name, _)| name);
+            let choice = line.strip_suffix(',').filter(|l| l.starts_with(char::is_uppercase) && l.chars().all(char::is_alphanumeric));
+            for name in [field, kind, choice].into_iter().flatten().filter(|n| *n != "_format" && !n.contains(' ')) {
+                assert!(reference.contains(name), "scenes/README.md does not name {name} of src/scene/wire/{file}.rs");
+                n += 1;
+            }
+        }
+    }
+    assert!(n > 100, "only {n} names found: the wire format is not read as it is written");
+}
+
+#[test]
+fn the_shortest_scene_of_the_reference_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let reference = std::fs::read_to_string(root.join("scenes/README.md")).expect("the reference");
+    let text = reference.split("```ron\n").nth(1).and_then(|s| s.split("```").next()).expect("a scene in the reference");
+    let source = SceneSource::Text { name: "shortest.ron".into(), text: text.into(), dir: root.into() };
+    let checked = load(&source, &[], Limits::DEFAULT).unwrap_or_else(|report| panic!("{report}"));
+    assert!(checked.warnings.complaints.is_empty(), "{}", checked.warnings);
+    build(&checked.scene).expect("it builds").run(3).expect("three steps");
+}

@@ -2,7 +2,7 @@
 
 use crate::components::SpinLanes;
 use crate::engine::hopfield;
-use crate::engine::methods::MethodSettings;
+use crate::engine::methods::{CyclingSettings, MethodSettings, OptimiseSettings};
 use crate::engine::spins::{EngineSettings, Randomness};
 use crate::plan::Coupling;
 use crate::simulation::Simulation;
@@ -39,6 +39,9 @@ pub enum SceneBuildError {
     #[error(transparent)]
     Method(#[from] ThermoError),
 }
+
+/// Above this much over a known ground state, an energy is another one; planted couplings are whole numbers.
+const ENERGY_SLACK: f64 = 1e-6;
 
 /// What couplings bring along beside themselves.
 #[derive(Default)]
@@ -88,7 +91,8 @@ pub fn build(scene: &Scene) -> Result<Simulation, SceneBuildError> {
         }
     }
     clamp_lanes(&mut sim, scene);
-    attach_method(&mut sim, scene, all_known.iter().map(|(_, k)| k.offset).sum())?;
+    let optimum = sim.world().get_resource::<KnownOptimum>().map(|o| o.0);
+    attach_method(&mut sim, scene, optimum, all_known.iter().map(|(_, k)| k.offset).sum())?;
     Ok(sim)
 }
 
@@ -105,16 +109,18 @@ fn clamp_lanes(sim: &mut Simulation, scene: &Scene) {
     }
 }
 
-fn attach_method(sim: &mut Simulation, scene: &Scene, offset: f64) -> Result<(), SceneBuildError> {
+fn attach_method(sim: &mut Simulation, scene: &Scene, optimum: Option<f64>, offset: f64) -> Result<(), SceneBuildError> {
     let system = &scene.system;
+    let reached = optimum.map(|energy| energy + ENERGY_SLACK);
     let method = match system.method {
         Method::Sample(s) => MethodSettings::Sample(s),
         Method::Anneal(s) => MethodSettings::Anneal(s),
         Method::Temper(s) => MethodSettings::Tempering(s),
         Method::PopulationAnneal(s) => MethodSettings::Population(s),
         Method::Ais(s) => MethodSettings::Ais(s),
-        Method::Cycle(s) => MethodSettings::Cycling(s),
-        Method::Optimise(s) => MethodSettings::Optimise(s),
+        // A search that has found a known ground state has nothing left to find.
+        Method::Cycle(s) => MethodSettings::Cycling(CyclingSettings { target_energy: s.target_energy.or(reached), ..s }),
+        Method::Optimise(s) => MethodSettings::Optimise(OptimiseSettings { target_energy: s.target_energy.or(reached), ..s }),
         Method::Recall(s) => {
             let mut networks = Vec::new();
             let mut patterns = Vec::new();
