@@ -8,7 +8,8 @@
 use std::sync::Arc;
 
 use crate::kernels::replica::{
-    AcceptTable, Field, FloatRule, GROUP, ReplicaRows, Swept, apply_flips, decide_float, decide_int, sweep_floats, sweep_ints,
+    AcceptTable, Field, FloatRule, GROUP, Regions, ReplicaRows, State, Swept, apply_flips, decide_float, decide_int, sweep_floats,
+    sweep_ints,
 };
 use crate::kernels::simd::Simd;
 use crate::plan::SpinPlan;
@@ -18,6 +19,9 @@ use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
 
 /// Sweeps after which f32 fields are recomputed, counted from the last refresh.
 pub const SWEEPS_PER_REFRESH: u32 = 1024;
+
+/// Spins from which threads share a sweep unless told otherwise: below, waking them costs what they save.
+pub const SHARE_FROM: usize = 400_000;
 
 /// A spin engine of one replica.
 #[derive(Clone, Debug)]
@@ -33,6 +37,10 @@ pub struct ReplicaSampler {
     in_neuron_order: Vec<u32>,
     sweeps_since_refresh: u32,
     counts: SweepCounts,
+    /// Positions from which the threads of the pool share a sweep.
+    share_from: usize,
+    /// How they do, and for how many threads.
+    regions: Option<(usize, Regions)>,
 }
 
 /// Local fields by position (of free spins; others hold 0), and the energy that goes with them.
@@ -78,9 +86,16 @@ impl ReplicaSampler {
             in_neuron_order: Vec::new(),
             sweeps_since_refresh: 0,
             counts: SweepCounts::default(),
+            share_from: SHARE_FROM,
+            regions: None,
         };
         sampler.rebuild();
         sampler
+    }
+
+    /// Lets the threads of the current rayon pool share colour sweeps from `n_spins` on; decides speed alone.
+    pub fn share_sweeps_from(&mut self, n_spins: usize) {
+        self.share_from = n_spins;
     }
 
     /// True if local fields are integers.
@@ -192,9 +207,18 @@ impl ReplicaSampler {
     }
 
     fn sweep_colours(&mut self, rule: Rule, key: StreamKey) -> Swept {
+        let n_threads = if self.rows.n_positions() >= self.share_from { rayon::current_num_threads() } else { 1 };
+        if n_threads == 1 {
+            self.regions = None;
+        } else if self.regions.as_ref().is_none_or(|(threads, _)| *threads != n_threads) {
+            self.regions = Some((n_threads, Regions::new(&self.rows, n_threads)));
+        }
+        let (up, regions) = (&mut self.up[..], self.regions.as_mut().map(|(_, regions)| regions));
         match &mut self.cache {
-            Cache::Ints { fields, table, .. } => sweep_ints(self.simd, &self.rows, table, fields, &mut self.up, key),
-            Cache::Floats { fields, .. } => sweep_floats(self.simd, &self.rows, float_rule(rule, self.beta), fields, &mut self.up, key),
+            Cache::Ints { fields, table, .. } => sweep_ints(self.simd, &self.rows, table, State { fields, up, regions }, key),
+            Cache::Floats { fields, .. } => {
+                sweep_floats(self.simd, &self.rows, float_rule(rule, self.beta), State { fields, up, regions }, key)
+            }
         }
     }
 

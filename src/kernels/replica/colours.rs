@@ -5,10 +5,22 @@ use crate::kernels::simd::Simd;
 use crate::random::{StreamKey, Xoshiro8};
 
 use super::lanes::Scalar;
+use super::parallel::Regions;
 use super::rows::{GROUP, GROUPS_PER_BLOCK, ReplicaRows};
 use super::scatter::{Field, apply_flips};
 use super::sweep::{Aligned, Costs, Flips, Job, Levels, accept_part};
 use super::table::{AcceptTable, Reach};
+
+/// What a sweep changes.
+#[derive(Debug)]
+pub struct State<'a, C> {
+    /// Local fields, one a position.
+    pub fields: &'a mut [C],
+    /// Spins, a bit a position, a set bit is +1.
+    pub up: &'a mut [u16],
+    /// How threads share the work; `None` for this thread alone. The result is the same.
+    pub regions: Option<&'a mut Regions>,
+}
 
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,15 +42,15 @@ pub enum FloatRule {
     HeatBath(f32),
 }
 
-/// Visits all free spins in colour order, with integer fields (in units) and spins `up` (a bit a position).
+/// Visits all free spins in colour order, with integer fields (in units).
 ///
 /// Every backend gives the same result. `key` names the sweep; block b draws from `key.block(b)`.
 ///
 /// # Panics
 /// If `fields` is not one a position, `up` not one a group, or the processor lacks the backend.
-pub fn sweep_ints(simd: Simd, rows: &ReplicaRows, table: &AcceptTable, fields: &mut [i32], up: &mut [u16], key: StreamKey) -> Swept {
+pub fn sweep_ints(simd: Simd, rows: &ReplicaRows, table: &AcceptTable, state: State<'_, i32>, key: StreamKey) -> Swept {
     assert!(simd.is_available(), "no {} on this processor", simd.name());
-    sweep(rows, fields, up, key, |job| match (simd, table.reach) {
+    sweep(rows, state, key, |job| match (simd, table.reach) {
         // SAFETY: the processor has the backend, as asserted.
         #[cfg(target_arch = "x86_64")]
         (Simd::Avx512, reach) => unsafe {
@@ -59,15 +71,15 @@ pub fn sweep_ints(simd: Simd, rows: &ReplicaRows, table: &AcceptTable, fields: &
     })
 }
 
-/// Visits all free spins in colour order, with f32 fields and spins `up` (a bit a position).
+/// Visits all free spins in colour order, with f32 fields.
 ///
 /// Every backend gives the same result. `key` names the sweep; block b draws from `key.block(b)`.
 ///
 /// # Panics
 /// If `fields` is not one a position, `up` not one a group, or the processor lacks the backend.
-pub fn sweep_floats(simd: Simd, rows: &ReplicaRows, rule: FloatRule, fields: &mut [f32], up: &mut [u16], key: StreamKey) -> Swept {
+pub fn sweep_floats(simd: Simd, rows: &ReplicaRows, rule: FloatRule, state: State<'_, f32>, key: StreamKey) -> Swept {
     assert!(simd.is_available(), "no {} on this processor", simd.name());
-    sweep(rows, fields, up, key, |job| match (simd, rule) {
+    sweep(rows, state, key, |job| match (simd, rule) {
         // SAFETY: the processor has the backend, as asserted.
         #[cfg(target_arch = "x86_64")]
         (Simd::Avx512, FloatRule::Metropolis(two_beta)) => unsafe { super::avx512::costs::<false>(two_beta, job) },
@@ -87,9 +99,13 @@ pub fn sweep_floats(simd: Simd, rows: &ReplicaRows, rule: FloatRule, fields: &mu
 
 /// Class after class, part after part: decide, then push the flips.
 #[inline(always)]
-fn sweep<C: Field>(rows: &ReplicaRows, fields: &mut [C], up: &mut [u16], key: StreamKey, decide: impl Fn(Job<'_, C>) -> usize) -> Swept {
+fn sweep<C: Field>(rows: &ReplicaRows, state: State<'_, C>, key: StreamKey, decide: impl Fn(Job<'_, C>) -> usize + Sync) -> Swept {
+    let State { fields, up, regions } = state;
     assert_eq!(fields.len(), rows.n_positions(), "one field a position");
     assert_eq!(up.len() * GROUP, rows.n_positions(), "one mask a group");
+    if let Some(regions) = regions {
+        return super::parallel::sweep(rows, regions, fields, up, key, decide);
+    }
     let mut flips: Flips = [0; GROUPS_PER_BLOCK * GROUP + GROUP];
     let mut random = Xoshiro8 { s: [[0; 8]; 4] };
     let mut swept = Swept::default();

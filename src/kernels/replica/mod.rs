@@ -2,11 +2,12 @@
 //!
 //! `lanes` holds the operations and their scalar meaning, `sweep` the skeleton, `avx2` and `avx512`
 //! the vector forms, `scatter` the push of flips, `rows` the layout, `table` integer
-//! thresholds; `dense` is the sweep over dense couplings.
+//! thresholds; `dense` is the sweep over dense couplings, `parallel` the sweep on several threads.
 
 mod colours;
 mod dense;
 mod lanes;
+mod parallel;
 mod rows;
 mod scatter;
 mod single;
@@ -21,8 +22,9 @@ mod avx512;
 #[cfg(test)]
 mod proof;
 
-pub use colours::{FloatRule, Swept, sweep_floats, sweep_ints};
+pub use colours::{FloatRule, State, Swept, sweep_floats, sweep_ints};
 pub use dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, push_dense, sweep_dense};
+pub use parallel::Regions;
 pub use rows::{GROUP, ReplicaRows};
 pub use scatter::{Field, apply_flips};
 pub use single::{decide_float, decide_int};

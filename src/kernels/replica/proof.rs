@@ -1,8 +1,9 @@
 //! Tests: every backend gives the bits of the scalar law, and realises the probabilities of the formulas.
 #![expect(unsafe_code, reason = "calls of functions that need vector instructions")]
 
-use super::colours::{FloatRule, sweep_floats, sweep_ints};
+use super::colours::{FloatRule, State, sweep_floats, sweep_ints};
 use super::lanes::Scalar;
+use super::parallel::Regions;
 use super::rows::{GROUP, ReplicaRows};
 use super::sweep::{Costs, Levels, count_accepts};
 use super::table::AcceptTable;
@@ -72,7 +73,9 @@ fn integer_sweeps_are_the_same_on_every_backend() {
             let run = |simd| {
                 let mut up = random_up(&rows);
                 let mut fields: Vec<i32> = local_fields(&plan, &rows, &up).iter().map(|&f| f as i32).collect();
-                let swept: Vec<_> = (0..3).map(|k| sweep_ints(simd, &rows, &table, &mut fields, &mut up, KEY.sweep(k))).collect();
+                let swept: Vec<_> = (0..3)
+                    .map(|k| sweep_ints(simd, &rows, &table, State { fields: &mut fields, up: &mut up, regions: None }, KEY.sweep(k)))
+                    .collect();
                 if n > 0 {
                     assert!(swept.iter().all(|s| s.by == Some(simd)), "{simd:?} did not run");
                 }
@@ -95,7 +98,9 @@ fn float_sweeps_are_the_same_on_every_backend() {
                 let run = |simd| {
                     let mut up = random_up(&rows);
                     let mut fields = local_fields(&plan, &rows, &up);
-                    let swept: Vec<_> = (0..3).map(|k| sweep_floats(simd, &rows, rule, &mut fields, &mut up, KEY.sweep(k))).collect();
+                    let swept: Vec<_> = (0..3)
+                        .map(|k| sweep_floats(simd, &rows, rule, State { fields: &mut fields, up: &mut up, regions: None }, KEY.sweep(k)))
+                        .collect();
                     if n > 0 {
                         assert!(swept.iter().all(|s| s.by == Some(simd)), "{simd:?} did not run");
                     }
@@ -197,4 +202,42 @@ fn planted_faults_of_a_uniform_are_seen_at_all_uniforms() {
     // `<` for `<=` refuses a free spin when u rounds to 1.
     let strict = -math::ln_f32(crate::random::uniform_f32_from(u32::MAX)) > 0.0;
     assert!(!strict && right(0.0, u32::MAX));
+}
+
+#[test]
+fn regions_change_no_bit_of_a_sweep() {
+    for (n, neighbours_are_near) in [(0, true), (100, false), (5000, true), (9000, false)] {
+        let mut stream = KEY.sweep(n as u32).stream();
+        let mut model = IsingModel::with_spins(n);
+        for v in 0..n as u32 {
+            for _ in 0..2 {
+                let near = (v + 1 + stream.below(40) as u32) % n as u32;
+                let other = if neighbours_are_near { near } else { stream.below(n as u64) as u32 };
+                if other != v {
+                    model.couplings.push(Coupling::new(v, other, stream.gaussian() as f32));
+                }
+            }
+        }
+        model.normalise();
+        let plan = compile_spins(&model, &[]);
+        let rows = ReplicaRows::new(&plan);
+        let run = |n_threads: Option<usize>| {
+            let mut up = random_up(&rows);
+            let mut fields = local_fields(&plan, &rows, &up);
+            let mut regions = n_threads.map(|t| Regions::new(&rows, t));
+            let swept: Vec<_> = (0..4)
+                .map(|k| {
+                    let state = State { fields: &mut fields, up: &mut up, regions: regions.as_mut() };
+                    let swept = sweep_floats(Simd::best(), &rows, FloatRule::Metropolis(0.3), state, KEY.sweep(k));
+                    (swept.flips, swept.aligned.energy.to_bits())
+                })
+                .collect();
+            (fields.iter().map(|f| f.to_bits()).collect::<Vec<_>>(), up, swept)
+        };
+        let alone = run(None);
+        for n_threads in [1, 2, 3, 7, 16, 40] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads.min(4)).build().expect("a pool");
+            assert!(pool.install(|| run(Some(n_threads))) == alone, "{n} spins in {n_threads} regions differ from one thread");
+        }
+    }
 }
