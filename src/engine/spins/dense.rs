@@ -3,7 +3,7 @@
 //! Spins are visited one after another in neuron order, whatever the scan names: in a complete
 //! graph each spin is a colour class of its own, so [`Scan::Colours`] and [`Scan::Sequential`] are
 //! the same walk here. Integer rows keep integer fields, exact for ever; f32 and f16 rows keep f32
-//! fields, which are recomputed by [`DenseSampler::refresh`] and after every
+//! fields, which are recomputed by [`SpinSampler::refresh`] and after every
 //! [`SWEEPS_PER_REFRESH`](super::replica::SWEEPS_PER_REFRESH) sweeps.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::plan::SpinPlan;
 use crate::plan::dense_plan::{DenseError, DensePlan, DenseRows, DenseSettings, Lines, f32_of_half};
 use crate::random::{BLOCK, StreamKey};
 
-use super::replica::{SWEEPS_PER_REFRESH, float_rule};
+use super::replica::{REFRESHES_PER_AUDIT, SWEEPS_PER_REFRESH, float_rule};
 use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
 
 /// A spin engine of one replica over dense rows.
@@ -34,6 +34,7 @@ pub struct DenseSampler {
     /// Energy of the kept fields, without the offset, in field steps.
     energy: f64,
     sweeps_since_refresh: u32,
+    refreshes: u32,
     counts: SweepCounts,
 }
 
@@ -103,6 +104,7 @@ impl DenseSampler {
             fields,
             energy: 0.0,
             sweeps_since_refresh: 0,
+            refreshes: 0,
             counts: SweepCounts::default(),
             plan,
             dense,
@@ -123,11 +125,9 @@ impl DenseSampler {
 
     /// Recomputes fields and energy from the spins, after asserting that the kept ones agree.
     ///
-    /// Call it at the start of every step: f32 caches are then a function of the step's first state.
-    ///
     /// # Panics
     /// If the kept energy differs by 1e-4 (1 + |E|) or more (integers: at all), which is a bug.
-    pub fn refresh(&mut self) {
+    pub fn audit(&mut self) {
         let (energy, fields) = (self.energy, self.fields.clone());
         self.rebuild();
         if self.has_integer_fields() {
@@ -260,7 +260,7 @@ impl SpinSampler for DenseSampler {
 
     fn sweep(&mut self, rule: Rule, scan: Scan, key: SweepKey) {
         if self.sweeps_since_refresh == SWEEPS_PER_REFRESH && !self.has_integer_fields() {
-            self.refresh();
+            self.audit();
         }
         self.sweeps_since_refresh += 1;
         let key = key.stream_key();
@@ -324,6 +324,14 @@ impl SpinSampler for DenseSampler {
         self.rebuild();
     }
 
+    /// Float caches are recomputed; exact ones are only checked, once in [`REFRESHES_PER_AUDIT`] times.
+    fn refresh(&mut self) {
+        self.refreshes += 1;
+        if !self.has_integer_fields() || self.refreshes.is_multiple_of(REFRESHES_PER_AUDIT) {
+            self.audit();
+        }
+    }
+
     fn select_replicas(&mut self, from: &[u32]) {
         assert_eq!(from, [0], "one replica");
     }
@@ -377,7 +385,7 @@ mod tests {
                 }
             }
         }
-        sampler.refresh();
+        sampler.audit();
         let n: u64 = counts.iter().sum();
         total_variation(&p, &counts) / noise_floor(&p, n as f64)
     }
@@ -429,7 +437,7 @@ mod tests {
                         }
                         assert_eq!(sampler.walk(Rule::Metropolis, key(9).stream_key()).by, Some(simd), "{simd:?} did not run");
                         sampler.rebuild();
-                        sampler.refresh();
+                        sampler.audit();
                         (sampler.up, sampler.counts.flips, energies)
                     };
                     let law = run(Simd::Scalar);
@@ -479,7 +487,7 @@ mod tests {
         let mut sampler = DenseSampler::new(Arc::clone(&plan), &settings(RowFormat::I8), Simd::best()).unwrap();
         sampler.sweep(Rule::HeatBath, Scan::Colours, key(0));
         sampler.flip(3, 0);
-        sampler.refresh();
+        sampler.audit();
         let mut spins = vec![0; 40];
         sampler.read_spins(0, &mut spins);
         let mut energy = [0.0];

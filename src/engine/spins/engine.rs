@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::kernels::simd::{Simd, SimdError};
-use crate::plan::SpinPlan;
+use crate::plan::{DenseSettings, SpinPlan};
 
+use super::dense::DenseSampler;
 use super::lanes::{LaneSampler, LaneSettings};
 use super::replica::ReplicaSampler;
 use super::sampler::{Rule, SpinSampler};
@@ -22,7 +23,8 @@ pub enum Randomness {
 /// Which engine moves the spins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineSettings {
-    /// One replica: local fields are kept, and only flips touch neighbours.
+    /// One replica: local fields are kept, and only flips touch neighbours; dense rows where a
+    /// quarter of all pairs are coupled.
     #[default]
     Replica,
     /// Replica lanes.
@@ -67,6 +69,22 @@ pub fn make_engine(plan: Arc<SpinPlan>, settings: EngineSettings, rule: Rule) ->
         EngineSettings::Lanes { n_replicas, randomness } => {
             Ok(Box::new(LaneSampler::new(plan, LaneSettings { n_replicas, rule, randomness, simd: None })?))
         }
-        EngineSettings::Replica => Ok(Box::new(ReplicaSampler::new(plan, Simd::detect()?))),
+        EngineSettings::Replica => {
+            let simd = Simd::detect()?;
+            // Rows too large for the dense engine stay with the sparse one.
+            if is_dense(&plan)
+                && let Ok(engine) = DenseSampler::new(Arc::clone(&plan), &DenseSettings::default(), simd)
+            {
+                return Ok(Box::new(engine));
+            }
+            Ok(Box::new(ReplicaSampler::new(plan, simd)))
+        }
     }
+}
+
+/// True if at least a quarter of all pairs are coupled: dense rows then beat neighbour lists, whose
+/// colour classes shrink to a few spins.
+fn is_dense(plan: &SpinPlan) -> bool {
+    let n = plan.n_spins();
+    n >= 64 && plan.neighbours.len() >= n * (n - 1) / 4
 }

@@ -2,7 +2,7 @@
 //!
 //! Fields are integers where the plan has a unit, and the sampler then is exact for ever: fields and
 //! energy follow each flip without rounding. Otherwise fields are f32 and drift by rounding;
-//! [`ReplicaSampler::refresh`] recomputes them, and sweeps do so themselves after every
+//! [`SpinSampler::refresh`] recomputes them, and sweeps do so themselves after every
 //! [`SWEEPS_PER_REFRESH`], so that a resumed run that refreshes at the same steps has the same bits.
 
 use std::sync::Arc;
@@ -20,6 +20,9 @@ use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
 /// Sweeps after which f32 fields are recomputed, counted from the last refresh.
 pub const SWEEPS_PER_REFRESH: u32 = 1024;
 
+/// Calls of [`SpinSampler::refresh`] after which exact caches are checked against a full recompute.
+pub const REFRESHES_PER_AUDIT: u32 = 256;
+
 /// Spins from which threads share a sweep unless told otherwise: below, waking them costs what they save.
 pub const SHARE_FROM: usize = 400_000;
 
@@ -36,6 +39,7 @@ pub struct ReplicaSampler {
     /// Free positions in neuron order, made by the first sequential scan.
     in_neuron_order: Vec<u32>,
     sweeps_since_refresh: u32,
+    refreshes: u32,
     counts: SweepCounts,
     /// Positions from which the threads of the pool share a sweep.
     share_from: usize,
@@ -85,6 +89,7 @@ impl ReplicaSampler {
             cache,
             in_neuron_order: Vec::new(),
             sweeps_since_refresh: 0,
+            refreshes: 0,
             counts: SweepCounts::default(),
             share_from: SHARE_FROM,
             regions: None,
@@ -110,11 +115,9 @@ impl ReplicaSampler {
 
     /// Recomputes fields and energy from the spins, after asserting that the kept ones agree.
     ///
-    /// Call it at the start of every step: f32 caches are then a function of the step's first state.
-    ///
     /// # Panics
     /// If the kept energy differs by 1e-4 (1 + |E|) or more (integers: at all), which is a bug.
-    pub fn refresh(&mut self) {
+    pub fn audit(&mut self) {
         let kept = self.cache.clone();
         self.rebuild();
         match (&kept, &self.cache) {
@@ -262,10 +265,6 @@ impl ReplicaSampler {
 }
 
 impl SpinSampler for ReplicaSampler {
-    fn refresh(&mut self) {
-        ReplicaSampler::refresh(self);
-    }
-
     fn plan(&self) -> &Arc<SpinPlan> {
         &self.plan
     }
@@ -281,7 +280,7 @@ impl SpinSampler for ReplicaSampler {
 
     fn sweep(&mut self, rule: Rule, scan: Scan, key: SweepKey) {
         if self.sweeps_since_refresh == SWEEPS_PER_REFRESH && !self.has_integer_fields() {
-            self.refresh();
+            self.audit();
         }
         self.sweeps_since_refresh += 1;
         self.prepare_table(rule);
@@ -343,6 +342,14 @@ impl SpinSampler for ReplicaSampler {
             self.up[position / GROUP] |= u16::from(s > 0) << (position % GROUP);
         }
         self.rebuild();
+    }
+
+    /// Float caches are recomputed; exact ones are only checked, once in [`REFRESHES_PER_AUDIT`] times.
+    fn refresh(&mut self) {
+        self.refreshes += 1;
+        if !self.has_integer_fields() || self.refreshes.is_multiple_of(REFRESHES_PER_AUDIT) {
+            self.audit();
+        }
     }
 
     fn select_replicas(&mut self, from: &[u32]) {
@@ -468,7 +475,7 @@ mod tests {
             }
         }
         if matches!(fault, Fault::None | Fault::Hot) {
-            sampler.refresh();
+            sampler.audit();
         }
         let n: u64 = counts.iter().sum();
         total_variation(&p, &counts) / noise_floor(&p, n as f64)
