@@ -15,9 +15,14 @@ use crate::snapshot::{Snapshot, SnapshotError};
 
 use super::anneal::QUENCH_SWEEPS;
 use super::clusters::ClusterFinder;
+use super::elites::Elites;
+use super::optimise::GraphTraits;
 use super::schedule::{TemperatureRange, default_range};
 use super::settings::{CyclingSettings, SettingsError};
 use super::start::{BestState, later, quench, randomise, sound, sound_counters};
+
+/// Mean degree past which differing spins form one cluster at once, so that crossover finds nothing.
+const MAX_CROSSOVER_DEGREE: f64 = 16.0;
 
 /// A thermal cycling under way.
 #[derive(Clone, Debug)]
@@ -34,6 +39,11 @@ pub struct Cycling {
     sweeps_done: u64,
     /// Cycles since the best improved.
     idle: u64,
+    /// Length of the last first annealing.
+    first_sweeps: u32,
+    elites: Elites,
+    /// Whether clusters of differing spins stay small enough to be worth crossing over.
+    crosses: bool,
     best: BestState,
     energies: Vec<f64>,
     n_spins: usize,
@@ -60,6 +70,9 @@ impl Cycling {
             length: settings.first_sweeps,
             sweeps_done: 0,
             idle: 0,
+            first_sweeps: settings.first_sweeps,
+            elites: Elites::default(),
+            crosses: GraphTraits::of(plan).mean_degree <= MAX_CROSSOVER_DEGREE,
             best: BestState::default(),
             energies: vec![f64::INFINITY; sampler.n_replicas()],
             n_spins: plan.n_spins(),
@@ -76,8 +89,9 @@ impl Cycling {
             if self.cycle == 0 {
                 randomise(sampler, key);
             } else {
-                sampler.write_spins(0, &self.best.spins);
-                sampler.select_replicas(&vec![0; sampler.n_replicas()]);
+                let n = self.start_states(sampler);
+                let from: Vec<u32> = (0..sampler.n_replicas()).map(|r| (r % n) as u32).collect();
+                sampler.select_replicas(&from);
             }
         }
         let n = self.settings.sweeps_per_iteration.min(self.length - self.sweep);
@@ -96,6 +110,24 @@ impl Cycling {
         }
     }
 
+    /// States from which `n_replicas` replicas start a cycle.
+    fn n_starts(&self, n_replicas: usize) -> usize {
+        self.elites.len().clamp(1, n_replicas)
+    }
+
+    /// Writes the states from which a cycle starts into the first replicas; returns how many.
+    fn start_states<S: SpinSampler + ?Sized>(&self, sampler: &mut S) -> usize {
+        if self.settings.n_elites == 1 || self.elites.is_empty() {
+            sampler.write_spins(0, &self.best.spins);
+            return 1;
+        }
+        let n = self.n_starts(sampler.n_replicas());
+        for (replica, spins) in self.elites.states()[..n].iter().enumerate() {
+            sampler.write_spins(replica, spins);
+        }
+        n
+    }
+
     /// The inverse temperature of each replica at a sweep of the cycle under way.
     fn set_betas(&self, betas: &mut [f64], sweep: u32) {
         let x = f64::from(sweep + 1) / f64::from(self.length);
@@ -104,9 +136,12 @@ impl Cycling {
             return;
         }
         let n = betas.len();
+        // Replicas r, r + k, r + 2 k of elite r share a start and spread over the reheats.
+        let k = self.n_starts(betas.len());
+        let n = n / k;
         let step = if n > 1 { math::ln(self.reheat.hot / self.reheat.cold) / (n - 1) as f64 } else { 0.0 };
         for (replica, beta) in betas.iter_mut().enumerate() {
-            let hot = self.reheat.cold * math::exp(step * replica as f64);
+            let hot = self.reheat.cold * math::exp(step * (replica / k) as f64);
             *beta = 1.0 / (hot + x * (self.cold - hot));
         }
     }
@@ -115,13 +150,57 @@ impl Cycling {
         let before = self.best.energy;
         sampler.energies(&mut self.energies);
         self.best.offer(sampler, &self.energies);
-        self.cross_all(sampler);
-        let improved = self.best.energy < before;
+        let pool_improved = if self.settings.n_elites == 1 {
+            self.cross_all(sampler);
+            false
+        } else {
+            self.choose_elites(sampler)
+        };
+        let improved = self.best.energy < before || pool_improved;
         self.idle = if improved { 0 } else { self.idle + 1 };
         let [shortest, longest] = self.settings.cycle_sweeps;
         self.length = if improved || self.cycle == 0 { shortest } else { self.length.saturating_mul(2).min(longest) };
         self.cycle += 1;
         self.sweep = 0;
+        // Start over where nothing moves any more; 2^20 sweeps are long enough for any model.
+        if self.settings.patience > 0 && self.idle >= u64::from(self.settings.patience) {
+            self.first_sweeps = (2 * self.first_sweeps).min(1 << 20);
+            (self.cycle, self.idle, self.length) = (0, 0, self.first_sweeps);
+            self.elites.clear();
+        }
+    }
+
+    /// Renews the pool from its states, crossed over with the replicas that started from each, and
+    /// from the best replicas; returns whether it became better or larger.
+    fn choose_elites<S: SpinSampler + ?Sized>(&mut self, sampler: &S) -> bool {
+        let plan = sampler.plan();
+        let capacity = self.settings.n_elites as usize;
+        let mut spins = vec![0; plan.n_spins()];
+        // 1. The old pool, improved; replica r started from state r % k.
+        let old = std::mem::take(&mut self.elites);
+        let k = old.len().clamp(1, self.energies.len());
+        for (first, state) in old.states().iter().enumerate() {
+            let mut merged = state.clone();
+            if self.crosses {
+                for replica in (first..self.energies.len()).step_by(k) {
+                    sampler.read_spins(replica, &mut spins);
+                    self.finder.cross_over(plan, &mut merged, &spins);
+                }
+            }
+            self.elites.offer(plan, plan.energy(&merged), &merged, capacity);
+            self.best.offer_spins(plan, &merged);
+        }
+        // 2. The best replicas.
+        let mut by_energy: Vec<usize> = (0..self.energies.len()).collect();
+        by_energy.sort_by(|&a, &b| self.energies[a].total_cmp(&self.energies[b]).then(a.cmp(&b)));
+        for &replica in by_energy.iter().take(4 * capacity) {
+            if !self.elites.has_room(self.energies[replica], capacity) {
+                break;
+            }
+            sampler.read_spins(replica, &mut spins);
+            self.elites.offer(plan, plan.energy(&spins), &spins, capacity);
+        }
+        self.elites.is_better_than(&old)
     }
 
     /// Takes the good clusters of every replica into the best.
@@ -179,9 +258,10 @@ impl Cycling {
 
     /// Appends everything that decides how it goes on.
     pub fn save(&self, prefix: &str, snapshot: &mut Snapshot) {
-        let counters = [self.cycle, u64::from(self.sweep), u64::from(self.length), self.sweeps_done, self.idle];
+        let counters = [self.cycle, u64::from(self.sweep), u64::from(self.length), self.sweeps_done, self.idle, u64::from(self.first_sweeps)];
         snapshot.put(format!("{prefix}/counters"), &counters);
         snapshot.put(format!("{prefix}/energies"), &self.energies);
+        self.elites.save(prefix, snapshot);
         self.best.save(prefix, snapshot);
     }
 
@@ -191,15 +271,17 @@ impl Cycling {
     /// If a section is missing or does not fit the settings.
     pub fn load(&mut self, prefix: &str, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let name = format!("{prefix}/counters");
-        let counters: Vec<u64> = snapshot.get_n(&name, 5)?;
+        let counters: Vec<u64> = snapshot.get_n(&name, 6)?;
         sound_counters(&counters, &name)?;
-        let longest = self.settings.first_sweeps.max(self.settings.cycle_sweeps[1]);
-        let in_range = counters[2] >= 1 && counters[2] <= u64::from(longest) && counters[1] < counters[2];
+        let longest = counters[5].max(u64::from(self.settings.cycle_sweeps[1]));
+        let in_range = counters[2] >= 1 && counters[2] <= longest && counters[5] <= u64::from(u32::MAX) && counters[1] < counters[2];
         sound(in_range, &name, || format!("sweep {} of a cycle of {}, at most {longest}", counters[1], counters[2]))?;
         let energies = snapshot.get_n(&format!("{prefix}/energies"), self.energies.len())?;
+        self.elites.load(prefix, self.n_spins, self.settings.n_elites as usize, snapshot)?;
         self.best.load(prefix, self.n_spins, snapshot)?;
         sound(counters[0] == 0 || self.best.spins.len() == self.n_spins, &name, || "a cycle without a best state".to_owned())?;
         self.energies = energies;
+        self.first_sweeps = counters[5] as u32;
         (self.cycle, self.sweeps_done, self.idle) = (counters[0], counters[3], counters[4]);
         (self.sweep, self.length) = (counters[1] as u32, counters[2] as u32);
         Ok(())

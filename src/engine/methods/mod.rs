@@ -8,6 +8,7 @@ pub mod ais;
 pub mod anneal;
 pub mod clusters;
 pub mod cycling;
+pub mod elites;
 pub mod ladder;
 pub mod optimise;
 pub mod population;

@@ -30,18 +30,27 @@ impl GraphTraits {
 pub fn choose<S: SpinSampler + ?Sized>(settings: &OptimiseSettings, sampler: &S) -> CyclingSettings {
     let plan = sampler.plan();
     let traits = GraphTraits::of(plan);
-    let first_sweeps = 400.min(settings.sweep_budget.max(1)) as u32;
     let cold = default_range(plan, 1000).cold;
-    let reheat = if traits.mean_degree <= 8.0 {
-        TemperatureRange { hot: 3.5 * cold, cold: 1.5 * cold }
+    let is_sparse = traits.mean_degree <= 8.0;
+    // 1. Temperatures, as multiples of where the typical flip freezes. Measured on +-J and planted
+    //    tori of 20,000 spins (sparse) and on the G-set (dense).
+    let (cold, reheat) = if is_sparse {
+        (0.7 * cold, TemperatureRange { hot: 3.5 * cold, cold: 1.4 * cold })
     } else {
-        TemperatureRange { hot: 4.0 * cold, cold: 1.5 * cold }
+        (cold, TemperatureRange { hot: 5.2 * cold, cold: 2.5 * cold })
     };
+    // 2. Lengths: small models are solved by the first annealing, so it stays short.
+    let first_sweeps = if is_sparse { 200 } else { (traits.n_free * 3 / 20).clamp(100, 400) as u64 };
+    let cycle_sweeps = if is_sparse { [50, 800] } else { [100, 400] };
+    // 3. One state that takes all improvements where a model is large and sparse; else many far apart.
+    let n_elites = if is_sparse && traits.n_free > 5000 { 1 } else { 32 };
     CyclingSettings {
         reheat: Some(reheat),
         cold: Some(cold),
-        first_sweeps,
-        cycle_sweeps: [50, 400],
+        first_sweeps: first_sweeps.min(settings.sweep_budget) as u32,
+        cycle_sweeps,
+        n_elites,
+        patience: if n_elites == 1 { 0 } else { 6 },
         sweeps_per_iteration: settings.sweeps_per_iteration,
         sweep_budget: settings.sweep_budget,
         target_energy: settings.target_energy,

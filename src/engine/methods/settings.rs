@@ -279,6 +279,12 @@ pub struct CyclingSettings {
     /// Shortest and longest cooling of a cycle, in sweeps, 1 or more; the length doubles from the
     /// one to the other while the best does not improve.
     pub cycle_sweeps: [u32; 2],
+    /// Good states, far from each other, from which cycles start; 1 or more. With 1, replicas are
+    /// crossed over into the best, which pays on sparse graphs; more suit dense ones.
+    pub n_elites: u32,
+    /// Cycles without improvement after which the method starts over with a first annealing twice
+    /// as long as the last, keeping the best aside; 0 for never.
+    pub patience: u32,
     /// Sweeps that one iteration runs at most, 1 or more.
     pub sweeps_per_iteration: u32,
     /// Sweeps after which the method is finished; the cycle under way is completed.
@@ -294,6 +300,8 @@ impl Default for CyclingSettings {
             cold: None,
             first_sweeps: 400,
             cycle_sweeps: [50, 400],
+            n_elites: 1,
+            patience: 0,
             sweeps_per_iteration: 50,
             sweep_budget: 10_000,
             target_energy: None,
@@ -313,6 +321,7 @@ impl CyclingSettings {
         }
         require(self.first_sweeps >= 1, "first_sweeps", self.first_sweeps, "use 1 or more")?;
         let [shortest, longest] = self.cycle_sweeps;
+        require(self.n_elites >= 1, "n_elites", self.n_elites, "use 1 or more")?;
         require(shortest >= 1 && shortest <= longest, "cycle_sweeps", format!("{shortest} to {longest}"), "use 1 or more, shortest first")?;
         require(self.sweeps_per_iteration >= 1, "sweeps_per_iteration", self.sweeps_per_iteration, "use 1 or more")?;
         validate_target(self.sweep_budget, self.target_energy)

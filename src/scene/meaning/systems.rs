@@ -301,6 +301,7 @@ impl Checker<'_> {
             sweeps_per_iteration: self.count(&format!("{path}.sweeps_per_step"), w.sweeps_per_step, 1),
             sweep_budget: u64::from(self.count(&format!("{path}.sweeps"), w.sweeps, 1)),
             target_energy: w.target_energy,
+            ..CyclingSettings::default()
         };
         let need = budget_steps(settings.sweep_budget, settings.sweeps_per_iteration);
         (common(w.every, w.replicas, RandomnessWire::Independent, RuleWire::Metropolis, ScanWire::Colours), Method::Cycle(settings), need)
