@@ -8,9 +8,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lehr::engine::methods::settings::{MethodSettings, OptimiseSettings};
 use lehr::engine::methods::MethodState;
-use lehr::engine::spins::lanes::{LaneSampler, LaneSettings};
+use lehr::engine::methods::settings::{MethodSettings, OptimiseSettings};
+use lehr::engine::spins::engine::{EngineSettings, Randomness, make_engine};
 use lehr::engine::spins::{Rule, SweepKey};
 use lehr::plan::IsingModel;
 use lehr::random::SystemTag;
@@ -52,13 +52,29 @@ fn load(text: &str, gset: &std::path::Path) -> Instance {
     let (text, seed) = text.split_once('/').map_or((text, 1), |(t, s)| (t, s.parse().expect("/seed")));
     let (kind, n) = text.split_once(':').map_or((text, None), |(k, n)| (k, Some(n.parse::<usize>().expect(":n"))));
     let generator = match kind {
-        "torus" => Generator::Lattice2d { width: n.unwrap_or(20_000) / 100, height: 100, boundary: Boundary::Periodic, disorder: Disorder::PLUS_MINUS_ONE },
+        "torus" => Generator::Lattice2d {
+            width: n.unwrap_or(20_000) / 100,
+            height: 100,
+            boundary: Boundary::Periodic,
+            disorder: Disorder::PLUS_MINUS_ONE,
+        },
         "planted" => Generator::PlantedTorus { width: n.unwrap_or(20_000) / 100, height: 100, tiles: SquareTiles::default() },
-        "gaussian2d" => Generator::Lattice2d { width: n.unwrap_or(10_000) / 100, height: 100, boundary: Boundary::Periodic, disorder: Disorder::Gaussian { sd: 1.0 } },
+        "gaussian2d" => Generator::Lattice2d {
+            width: n.unwrap_or(10_000) / 100,
+            height: 100,
+            boundary: Boundary::Periodic,
+            disorder: Disorder::Gaussian { sd: 1.0 },
+        },
         "lattice3d" => {
             let side = n.unwrap_or(8000).isqrt().isqrt().max(2);
             let side = (side..).find(|s| s * s * s >= n.unwrap_or(8000)).expect("a side");
-            Generator::Lattice3d { width: side, height: side, depth: side, boundary: Boundary::Periodic, disorder: Disorder::PLUS_MINUS_ONE }
+            Generator::Lattice3d {
+                width: side,
+                height: side,
+                depth: side,
+                boundary: Boundary::Periodic,
+                disorder: Disorder::PLUS_MINUS_ONE,
+            }
         }
         "regular3" => Generator::RandomRegular { n: n.unwrap_or(10_000), degree: 3, disorder: Disorder::PLUS_MINUS_ONE },
         "sk" => Generator::SherringtonKirkpatrick { n: n.unwrap_or(1000), scaling: Scaling::Gaussian },
@@ -79,7 +95,13 @@ fn load(text: &str, gset: &std::path::Path) -> Instance {
 fn report(instance: &Instance, seeds: u64, seconds: f64, sweeps: u64, lanes: usize) {
     let plan = Arc::new(compile_spins(&instance.model, &[]));
     let target = instance.best_known;
-    println!("{}: {} spins, {} couplings, best known {:?}", instance.name, plan.n_spins(), instance.model.couplings.len(), target.map(|e| shown(instance, e)));
+    println!(
+        "{}: {} spins, {} couplings, best known {:?}",
+        instance.name,
+        plan.n_spins(),
+        instance.model.couplings.len(),
+        target.map(|e| shown(instance, e))
+    );
     let marks = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0];
     print!("  seed");
     marks.iter().filter(|&&m| m <= seconds).for_each(|m| print!("{:>11}", format!("{m} s")));
@@ -87,13 +109,14 @@ fn report(instance: &Instance, seeds: u64, seconds: f64, sweeps: u64, lanes: usi
     let mut hits = 0;
     for seed in 0..seeds {
         let start = cpu_seconds();
-        let mut sampler = LaneSampler::new(Arc::clone(&plan), LaneSettings::new(lanes, Rule::Metropolis)).expect("lanes");
+        let engine = EngineSettings::Lanes { n_replicas: lanes, randomness: Randomness::Independent };
+        let mut sampler = make_engine(Arc::clone(&plan), engine, Rule::Metropolis).expect("lanes");
         let settings = OptimiseSettings { sweep_budget: sweeps, target_energy: target, sweeps_per_iteration: 50 };
-        let mut method = MethodState::new(&MethodSettings::Optimise(settings), &sampler).expect("settings");
+        let mut method = MethodState::new(&MethodSettings::Optimise(settings), &*sampler).expect("settings");
         let (mut step, mut next, mut line) = (0, 0, format!("  {seed:>4}"));
         let mut at = 0.0;
         while !method.is_finished() && at < seconds {
-            method.iterate(&mut sampler, SweepKey { seed: Seed(seed), system: SystemTag::named("quality"), step, sweep: 0 });
+            method.iterate(&mut *sampler, SweepKey { seed: Seed(seed), system: SystemTag::named("quality"), step, sweep: 0 });
             step += 1;
             at = cpu_seconds() - start;
             while next < marks.len() && at >= marks[next] && marks[next] <= seconds {

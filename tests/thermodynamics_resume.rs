@@ -34,6 +34,14 @@ fn all_methods() -> Vec<MethodSettings> {
             sweep_budget: 100,
             ..Default::default()
         }),
+        MethodSettings::Cycling(CyclingSettings {
+            first_sweeps: 3,
+            cycle_sweeps: [2, 4],
+            n_elites: 4,
+            patience: 1,
+            sweeps_per_iteration: 3,
+            ..Default::default()
+        }),
         MethodSettings::Optimise(OptimiseSettings { sweep_budget: 200, target_energy: None, sweeps_per_iteration: 40 }),
     ]
 }

@@ -258,7 +258,8 @@ impl Cycling {
 
     /// Appends everything that decides how it goes on.
     pub fn save(&self, prefix: &str, snapshot: &mut Snapshot) {
-        let counters = [self.cycle, u64::from(self.sweep), u64::from(self.length), self.sweeps_done, self.idle, u64::from(self.first_sweeps)];
+        let counters =
+            [self.cycle, u64::from(self.sweep), u64::from(self.length), self.sweeps_done, self.idle, u64::from(self.first_sweeps)];
         snapshot.put(format!("{prefix}/counters"), &counters);
         snapshot.put(format!("{prefix}/energies"), &self.energies);
         self.elites.save(prefix, snapshot);
