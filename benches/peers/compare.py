@@ -22,8 +22,8 @@ SPARSE = {"openjij": (2000, 1), "dwave": (2000, 1), "ferrotherm": (2000, 1)}
 THRML = {"thrml": (100, 32)}
 DENSE = {"openjij": (4000, 1), "dwave": (600, 1), "ferrotherm": (400, 1)}
 INSTANCES = {
-    "torus_128": {**SPARSE, **THRML, "lehr_one": (4000, 4), "lehr_lanes": (1000, MANY), "lehr_shared": (3000, MANY)},
-    "regular_3": {**SPARSE, **THRML, "lehr_one": (8000, 4), "lehr_lanes": (1500, MANY), "lehr_shared": (4000, MANY)},
+    "torus_128": {**SPARSE, **THRML, "lehr_one": (4000, 4), "lehr_lanes": (1000, MANY), "lehr_shared": (2000, MANY)},
+    "regular_3": {**SPARSE, **THRML, "lehr_one": (8000, 4), "lehr_lanes": (1500, MANY), "lehr_shared": (3000, MANY)},
     "G1": {k: (20000, 1) for k in SPARSE} | {"lehr_one": (80000, 2), "lehr_lanes": (3000, MANY), "lehr_shared": (5000, MANY)},
     "G22": {k: (10000, 1) for k in SPARSE} | {"lehr_one": (40000, 2), "lehr_lanes": (2000, MANY), "lehr_shared": (5000, MANY)},
     "torus_gauss": {**SPARSE, "lehr_one": (4000, 2), "lehr_lanes": (1500, 64)},
@@ -135,21 +135,25 @@ def main():
             print(f"{name}: no file {path}: left out (give the folder of the G-set by --gset)")
     results = {name: [] for name in paths}
     skipped = set()
-    for rep in range(1, options.reps + 1):
-        for name, path in paths.items():
-            run = {}
-            for engine, (sweeps, reads) in INSTANCES[name].items():
-                if (name, engine) in skipped:
-                    continue
-                line = measure(options.build, engine, path, sweeps, reads, rep)
-                if line is None:
-                    skipped.add((name, engine))
-                else:
-                    run[engine] = line
-            results[name].append(run)
-        print(f"repetition {rep} of {options.reps} done", file=sys.stderr)
+    try:
+        for rep in range(1, options.reps + 1):
+            for name, path in paths.items():
+                run = {}
+                for engine, (sweeps, reads) in INSTANCES[name].items():
+                    if (name, engine) in skipped:
+                        continue
+                    line = measure(options.build, engine, path, sweeps, reads, rep)
+                    if line is None:
+                        skipped.add((name, engine))
+                    else:
+                        run[engine] = line
+                results[name].append(run)
+            print(f"repetition {rep} of {options.reps} done", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted: what was measured so far follows", file=sys.stderr)
     for name, runs in results.items():
-        table_of(name, runs)
+        if runs:
+            table_of(name, runs)
     print_aims(results)
     agreement(options.build, {name: path for name, path in paths.items() if name in ("torus_128", "regular_3", "G22")})
 

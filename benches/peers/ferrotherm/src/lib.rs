@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use lehr::engine::spins::SpinSampler;
-use lehr::engine::spins::replica::ReplicaSampler;
+use lehr::engine::spins::dense::DenseSampler;
+use lehr::engine::spins::{EngineSettings, Randomness, Rule, SpinSampler, make_engine};
 use lehr::kernels::simd::Simd;
-use lehr::plan::{IsingModel, SpinPlan};
+use lehr::plan::{DenseSettings, IsingModel, SpinPlan};
 use lehr::topology::read::{Instance, ReadOptions, load};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -35,10 +35,7 @@ pub fn beta(sweep: u32, n: u32) -> f64 {
 
 /// Reads an instance or stops with the reader's message.
 pub fn instance(path: &str) -> Instance {
-    load(None, path.as_ref(), ReadOptions::default()).unwrap_or_else(|error| {
-        eprintln!("{error}");
-        std::process::exit(2);
-    })
+    load(None, path.as_ref(), ReadOptions::default()).unwrap_or_else(|error| stop(error.to_string()))
 }
 
 /// One measurement.
@@ -68,13 +65,24 @@ pub fn updates(model: &IsingModel, sweeps: u32, reads: usize) -> u64 {
     model.n_spins() as u64 * u64::from(sweeps) * reads as u64
 }
 
-/// The engine of this name, or an end of the program that says why there is none.
-pub fn sampler(engine: &str, plan: &Arc<SpinPlan>, _n_replicas: usize) -> Box<dyn SpinSampler> {
-    match engine {
-        "one" => Box::new(ReplicaSampler::new(plan.clone(), Simd::best())),
-        _ => {
-            eprintln!("no engine {engine:?}");
-            std::process::exit(2);
+/// The engine of this name: `one` replica, or `n_replicas` `lanes` with independent or `shared` random numbers.
+pub fn sampler(engine: &str, plan: &Arc<SpinPlan>, n_replicas: usize) -> Box<dyn SpinSampler> {
+    let n_pairs = plan.n_spins() * plan.n_spins().saturating_sub(1) / 2;
+    let settings = match engine {
+        // Dense rows where most pairs are coupled, as OpenJij is told to use them.
+        "one" if plan.entries.len() > n_pairs / 2 => {
+            let dense = DenseSampler::new(plan.clone(), &DenseSettings::default(), Simd::best());
+            return Box::new(dense.unwrap_or_else(|error| stop(error.to_string())));
         }
-    }
+        "one" => EngineSettings::Replica,
+        "lanes" => EngineSettings::Lanes { n_replicas, randomness: Randomness::Independent },
+        "shared" => EngineSettings::Lanes { n_replicas, randomness: Randomness::Shared },
+        _ => stop(format!("no engine {engine:?}: there are one, lanes and shared")),
+    };
+    make_engine(plan.clone(), settings, Rule::Metropolis).unwrap_or_else(|error| stop(error.to_string()))
+}
+
+fn stop(message: String) -> ! {
+    eprintln!("{message}");
+    std::process::exit(2)
 }
