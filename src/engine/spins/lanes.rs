@@ -158,6 +158,30 @@ impl LaneSampler {
     }
 }
 
+/// Energies of the 64 replicas of one word of `bits`: terms in row order, each lane its own sum in f64.
+fn real_energies(plan: &SpinPlan, bits: &ReplicaBits, word: usize, energies: &mut [f64]) {
+    let words = bits.words_per_site();
+    let of = |slot: usize| bits.words()[slot * words + word];
+    energies.fill(plan.offset);
+    // A satisfied bond lowers the energy by J, an unsatisfied one raises it.
+    let mut subtract = |strength: f32, unsatisfied: u64| {
+        let strength = f64::from(strength).to_bits();
+        for (lane, energy) in energies.iter_mut().enumerate() {
+            *energy -= f64::from_bits(strength ^ (unsatisfied >> lane << 63));
+        }
+    };
+    for slot in 0..plan.n_spins() {
+        let spin = of(slot);
+        let (neighbours, weights) = plan.row(slot);
+        for (&j, &w) in neighbours.iter().zip(weights).take_while(|&(&j, _)| (j as usize) < slot) {
+            subtract(w, spin ^ of(j as usize));
+        }
+        if plan.fields[slot] != 0.0 {
+            subtract(plan.fields[slot], !spin);
+        }
+    }
+}
+
 /// The threshold of each level q: of flips that cost 2 q units, at `beta`.
 fn thresholds(levels: &[u32], unit: f64, rule: Rule, beta: f64) -> Vec<u64> {
     let chance = |q: u32| match rule {
@@ -245,10 +269,7 @@ impl SpinSampler for LaneSampler {
             }
             Path::Real { .. } => {
                 let (plan, bits) = (&self.plan, &self.bits);
-                out.par_iter_mut().enumerate().for_each(|(replica, energy)| {
-                    let spins: Vec<i8> = (0..plan.n_spins()).map(|slot| if bits.is_up(slot, replica) { 1 } else { -1 }).collect();
-                    *energy = plan.energy(&spins);
-                });
+                out.par_chunks_mut(64).enumerate().for_each(|(word, energies)| real_energies(plan, bits, word, energies));
             }
         }
     }

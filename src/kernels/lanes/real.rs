@@ -16,7 +16,7 @@ use crate::plan::RealRows;
 use crate::random::{Stream, StreamKey, uniform_f32_from};
 
 use super::count::Sites;
-use super::decide::Independent;
+use super::decide::{Draw, Independent};
 use super::word::Word;
 
 /// Replicas of one field vector.
@@ -112,49 +112,61 @@ pub unsafe fn move_real<F: Floats>(
     slots: impl Iterator<Item = usize>,
     key: StreamKey,
 ) -> u64 {
-    let mut own = Own::<F>::from_key(key);
+    // SAFETY: passed on; the modes are constants of each of the three loops.
+    unsafe {
+        match (job.rule.shared, job.rule.heat_bath) {
+            (true, _) => move_in_mode::<F, true, false>(job, sites, words, slots, key),
+            (false, false) => move_in_mode::<F, false, false>(job, sites, words, slots, key),
+            (false, true) => move_in_mode::<F, false, true>(job, sites, words, slots, key),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`move_real`].
+#[inline(always)]
+unsafe fn move_in_mode<F: Floats, const SHARED: bool, const HEAT: bool>(
+    job: &RealJob<'_>,
+    sites: Sites,
+    words: usize,
+    slots: impl Iterator<Item = usize>,
+    key: StreamKey,
+) -> u64 {
+    let mut own: Independent<F::Random> = Draw::from_key(key);
     let mut shared: Stream = key.stream();
     let (scales, _) = job.scales.as_chunks::<FLOATS>();
     let mut flips = 0;
     for slot in slots {
         let (neighbours, weights) = job.rows.row(slot);
-        let base = job.rows.half_base(slot);
-        let common = if job.rule.shared { (shared.bits() >> 32) as u32 } else { 0 };
+        let base = F::splat(job.rows.half_base(slot));
+        let common = F::same(if SHARED { (shared.bits() >> 32) as u32 } else { 0 });
         for word in 0..words {
             // 1. Half fields of 64 replicas.
-            let mut fields = [F::splat(base); 4];
+            let (mut a, mut b, mut c, mut d) = (base, base, base, base);
             for (&j, &w) in neighbours.iter().zip(weights) {
                 // SAFETY: neighbours of the rows are sites of the view.
                 let up = unsafe { sites.word(j as usize * words + word) };
-                fields[0] = fields[0].add_where(up as u16, w);
-                fields[1] = fields[1].add_where((up >> 16) as u16, w);
-                fields[2] = fields[2].add_where((up >> 32) as u16, w);
-                fields[3] = fields[3].add_where((up >> 48) as u16, w);
+                a = a.add_where(up as u16, w);
+                b = b.add_where((up >> 16) as u16, w);
+                c = c.add_where((up >> 32) as u16, w);
+                d = d.add_where((up >> 48) as u16, w);
             }
             // 2. Their decisions.
             // SAFETY: the slot is a site of the view.
             let up = unsafe { sites.word(slot * words + word) };
-            let mut flip = 0;
-            for part in 0..4 {
-                let random = if job.rule.shared { F::same(common) } else { own.0.next() };
-                let of_part = fields[part].flips((up >> (16 * part)) as u16, &scales[word * 4 + part], random, job.rule.heat_bath);
-                flip |= u64::from(of_part) << (16 * part);
-            }
+            let (p, q) = if SHARED { (common, common) } else { (own.next(), own.next()) };
+            let (r, s) = if SHARED { (common, common) } else { (own.next(), own.next()) };
+            let first = u64::from(a.flips(up as u16, &scales[word * 4], p, HEAT));
+            let second = u64::from(b.flips((up >> 16) as u16, &scales[word * 4 + 1], q, HEAT));
+            let third = u64::from(c.flips((up >> 32) as u16, &scales[word * 4 + 2], r, HEAT));
+            let fourth = u64::from(d.flips((up >> 48) as u16, &scales[word * 4 + 3], s, HEAT));
+            let flip = first | second << 16 | third << 32 | fourth << 48;
             // SAFETY: as above.
             unsafe { sites.set_word(slot * words + word, up ^ flip) };
             flips += u64::from(flip.count_ones());
         }
     }
     flips
-}
-
-struct Own<F: Floats>(Independent<F::Random>);
-
-impl<F: Floats> Own<F> {
-    #[inline(always)]
-    fn from_key(key: StreamKey) -> Self {
-        Own(super::decide::Draw::from_key(key))
-    }
 }
 
 /// How many of `uniforms` (the upper 24 bits of each number) flip 16 equal replicas of half field

@@ -46,8 +46,8 @@ pub unsafe fn move_rows<V: Word, D: Draw<V>, T: Thresholds<V>>(
     let n_levels = if job.heat_bath { total / 2 + 1 } else { total.div_ceil(2) } as usize;
     let first_live = ids[..n_levels].iter().position(|&id| job.live[id as usize]).unwrap_or(n_levels);
 
-    // 2. Plain rows of three or four neighbours have their own code, in the widest words.
-    let is_few = V::WORDS == 8 && first_live == 0 && !job.heat_bath && run.shape.is_plain();
+    // 2. Plain rows of three or four neighbours have their own code, in the widest and the narrowest words.
+    let is_few = (V::WORDS == 8 || V::WORDS == 1) && first_live == 0 && !job.heat_bath && run.shape.is_plain();
     let mixed = run.shape.all_negative.is_none();
     // SAFETY: passed on.
     unsafe {

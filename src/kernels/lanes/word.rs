@@ -55,9 +55,22 @@ pub trait Word: Copy {
     fn add_ones(self, sums: Self) -> Self;
 }
 
+macro_rules! only_word {
+    (|$i:ident| $word:expr) => {{
+        let $i = 0;
+        [$word]
+    }};
+}
+
+macro_rules! each_word {
+    (|$i:ident| $word:expr) => {
+        std::array::from_fn(|$i| $word)
+    };
+}
+
 /// Writes one implementation for words of u64; `$inline` is how its methods are inlined.
 macro_rules! scalar_word {
-    ($type:ty, $words:expr, $inline:meta) => {
+    ($type:ty, $words:expr, $inline:meta, $each:ident) => {
         impl Word for $type {
             const WORDS: usize = $words;
 
@@ -80,47 +93,47 @@ macro_rules! scalar_word {
 
             #[$inline]
             fn xor(self, b: Self) -> Self {
-                std::array::from_fn(|i| self[i] ^ b[i])
+                $each!(|i| self[i] ^ b[i])
             }
 
             #[$inline]
             fn and(self, b: Self) -> Self {
-                std::array::from_fn(|i| self[i] & b[i])
+                $each!(|i| self[i] & b[i])
             }
 
             #[$inline]
             fn or(self, b: Self) -> Self {
-                std::array::from_fn(|i| self[i] | b[i])
+                $each!(|i| self[i] | b[i])
             }
 
             #[$inline]
             fn and_not(self, b: Self) -> Self {
-                std::array::from_fn(|i| self[i] & !b[i])
+                $each!(|i| self[i] & !b[i])
             }
 
             #[$inline]
             fn xor3(self, b: Self, c: Self) -> Self {
-                std::array::from_fn(|i| self[i] ^ b[i] ^ c[i])
+                $each!(|i| self[i] ^ b[i] ^ c[i])
             }
 
             #[$inline]
             fn majority(self, b: Self, c: Self) -> Self {
-                std::array::from_fn(|i| self[i] & b[i] | (self[i] | b[i]) & c[i])
+                $each!(|i| self[i] & b[i] | (self[i] | b[i]) & c[i])
             }
 
             #[$inline]
             fn choose(self, b: Self, c: Self) -> Self {
-                std::array::from_fn(|i| self[i] & b[i] | !self[i] & c[i])
+                $each!(|i| self[i] & b[i] | !self[i] & c[i])
             }
 
             #[$inline]
             fn or_and(self, b: Self, c: Self) -> Self {
-                std::array::from_fn(|i| self[i] | b[i] & c[i])
+                $each!(|i| self[i] | b[i] & c[i])
             }
 
             #[$inline]
             fn keep_equal(self, b: Self, c: Self) -> Self {
-                std::array::from_fn(|i| self[i] & !(b[i] ^ c[i]))
+                $each!(|i| self[i] & !(b[i] ^ c[i]))
             }
 
             #[$inline]
@@ -130,29 +143,29 @@ macro_rules! scalar_word {
 
             #[$inline]
             fn add64(self, b: Self) -> Self {
-                std::array::from_fn(|i| self[i].wrapping_add(b[i]))
+                $each!(|i| self[i].wrapping_add(b[i]))
             }
 
             #[$inline]
             fn shl64<const BY: u32>(self) -> Self {
-                std::array::from_fn(|i| self[i] << BY)
+                $each!(|i| self[i] << BY)
             }
 
             #[$inline]
             fn rotl64<const BY: u32>(self) -> Self {
-                std::array::from_fn(|i| self[i].rotate_left(BY))
+                $each!(|i| self[i].rotate_left(BY))
             }
 
             #[$inline]
             fn add_ones(self, sums: Self) -> Self {
-                std::array::from_fn(|i| sums[i] + u64::from(self[i].count_ones()))
+                $each!(|i| sums[i] + u64::from(self[i].count_ones()))
             }
         }
     };
 }
 
-scalar_word!([u64; 1], 1, inline(always));
+scalar_word!([u64; 1], 1, inline(always), only_word);
 // Kept out of line: inlined, thousands of scalar operations a row took the compiler minutes.
-scalar_word!([u64; 2], 2, inline(never));
-scalar_word!([u64; 4], 4, inline(never));
-scalar_word!([u64; 8], 8, inline(never));
+scalar_word!([u64; 2], 2, inline(never), each_word);
+scalar_word!([u64; 4], 4, inline(never), each_word);
+scalar_word!([u64; 8], 8, inline(never), each_word);
