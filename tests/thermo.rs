@@ -124,16 +124,17 @@ fn clamped_spins_do_not_move_and_lanes_agree_with_activations() {
     sim.add(thermo::columns);
     let mut plan = blueprint(&model);
     plan.populations[0].clamped = (0..12).map(|v| v < 4).collect();
-    plan.populations[0].activations = vec![-1.0; 12];
+    plan.populations[0].activations = (0..12).map(|v| if v == 1 { 1.0 } else { -1.0 }).collect();
     sim.build(plan).unwrap();
     thermo::attach(&mut sim, spins(LANES), &MethodSettings::Sample(SampleSettings { from: 50.0, to: 50.0, ..Default::default() }), 1)
         .unwrap();
     for _ in 0..10 {
         sim.step().unwrap();
         let spins = activations(&sim);
-        assert_eq!(spins[..4], [-1; 4]);
+        assert_eq!(spins[..4], [-1, 1, -1, -1]);
         let lanes = sim.neurons::<SpinLanes>("spins").unwrap();
-        assert!(lanes[..4].iter().all(|l| l.0 == [0; 8]));
+        assert_eq!(lanes[1].0, [u64::MAX, 0, 0, 0, 0, 0, 0, 0]);
+        assert!([0, 2, 3].iter().all(|&v| lanes[v].0 == [0; 8]));
         assert!(lanes.iter().zip(&spins).all(|(l, &s)| (l.0[0] & 1 == 1) == (s == 1)));
     }
 }
@@ -173,8 +174,10 @@ fn what_does_not_fit_is_refused_with_its_place() {
     bad.fields[2] = f32::NAN;
     let mut sim = Simulation::new(Seed(1));
     sim.add(thermo::columns);
-    if sim.build(blueprint(&bad)).is_ok() {
-        let error = thermo::attach(&mut sim, spins(LANES), &sample, 1).unwrap_err();
-        assert!(error.to_string().contains("neuron 2"), "{error}");
-    }
+    let error = sim.build(blueprint(&bad)).unwrap_err().to_string();
+    assert!(error.contains("neuron 2"), "{error}");
+    sim.build(blueprint(&model)).unwrap();
+    sim.neurons_mut::<Bias>("spins").unwrap()[2].0 = f32::NAN;
+    let error = thermo::attach(&mut sim, spins(LANES), &sample, 1).unwrap_err().to_string();
+    assert!(error.contains("neuron 2"), "{error}");
 }

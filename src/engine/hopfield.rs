@@ -50,6 +50,10 @@ pub fn hebb(patterns: &[Vec<i8>]) -> Result<IsingModel, HopfieldError> {
 pub fn pseudo_inverse(patterns: &[Vec<i8>]) -> Result<IsingModel, HopfieldError> {
     let n = pattern_length(patterns)?;
     let p = patterns.len();
+    if p > n {
+        // The first n of them span all there is; their p x p overlaps would not fit into memory.
+        return Err(HopfieldError::Dependent { number: n });
+    }
     let overlap = |a: usize, b: usize| -> i64 { patterns[a].iter().zip(&patterns[b]).map(|(&x, &y)| i64::from(x) * i64::from(y)).sum() };
     let overlaps = (0..p).map(|a| (0..p).map(|b| overlap(a, b) as f64).collect()).collect();
     let inverse = invert(overlaps, n as f64 * MIN_PIVOT)?;
@@ -185,5 +189,6 @@ mod tests {
         patterns[2].pop();
         assert_eq!(hebb(&patterns), Err(HopfieldError::Length { number: 2, found: 49, expected: 50 }));
         assert_eq!(hebb(&[]), Err(HopfieldError::NoPatterns));
+        assert_eq!(pseudo_inverse(&vec![vec![1, -1]; 1 << 20]), Err(HopfieldError::Dependent { number: 2 }));
     }
 }

@@ -5,8 +5,8 @@
 //! E = -sum J s s - sum h s for s = +-1. Units of value 0/1 have E = -sum W v v - sum b v and run as
 //! spins with J = W/4 (v = (1+s)/2), at the same energies.
 //!
-//! `Activation` and, for replica lanes, `SpinLanes` hold the state; the engine is a workspace that is
-//! filled from them when they differ. The plan is compiled when the structure has changed and
+//! `Activation` and, for replica lanes, `SpinLanes` hold the state; a clamped unit has its `Activation`
+//! in all lanes. The engine is a workspace that is filled from them when they differ. The plan is compiled when the structure has changed and
 //! refreshed when weights, biases or clamps have.
 
 use std::sync::Arc;
@@ -262,12 +262,16 @@ pub(super) fn spin_model(
 
 /// Fills the engine where it differs from the columns.
 fn load_state(network: &mut SpinNetwork, neurons: &NeuronInputs) {
-    let uses_lanes = network.settings.engine.n_replicas() > 1;
+    let n_replicas = network.settings.engine.n_replicas();
+    let mut all_up = [0; 8];
+    all_up[..n_replicas.div_ceil(64)].fill(u64::MAX);
     let mut wanted = Vec::with_capacity(network.engine().plan().n_spins());
     for &(idx, _) in &network.parts {
-        let Some((_, _, activations, lanes)) = neurons.get(idx) else { continue };
-        if uses_lanes {
-            wanted.extend(lanes.iter().map(|l| l.0));
+        let Some((_, clamps, activations, lanes)) = neurons.get(idx) else { continue };
+        if n_replicas > 1 {
+            let clamped_to = |a: &Activation| if a.0 > 0.0 { all_up } else { [0; 8] };
+            let units = lanes.iter().zip(clamps).zip(activations);
+            wanted.extend(units.map(|((lanes, clamp), a)| if clamp.is_clamped() { clamped_to(a) } else { lanes.0 }));
         } else {
             wanted.extend(activations.iter().map(|a| [u64::from(a.0 > 0.0), 0, 0, 0, 0, 0, 0, 0]));
         }

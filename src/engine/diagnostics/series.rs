@@ -17,7 +17,7 @@ pub struct Estimate {
     pub error: f64,
     /// Variance of the numbers.
     pub variance: f64,
-    /// Integrated autocorrelation time in steps of the series; 1/2 for independent numbers.
+    /// Integrated autocorrelation time in steps of the series, 1/2 or more; 1/2 for independent numbers.
     pub tau_int: f64,
     /// Effective sample size n / (2 tau_int).
     pub effective: f64,
@@ -43,7 +43,7 @@ impl Estimate {
     }
 }
 
-/// The integrated autocorrelation time of `xs` in steps; 1/2 for independent or constant numbers.
+/// The integrated autocorrelation time of `xs` in steps, 1/2 or more; 1/2 for independent or constant numbers.
 pub fn autocorrelation_time(xs: &[f64]) -> f64 {
     let mean = xs.iter().sum::<f64>() / xs.len() as f64;
     tau_about(&[xs], mean).0
@@ -65,15 +65,18 @@ fn tau_about(series: &[&[f64]], mean: f64) -> (f64, f64) {
         return (0.5, variance.max(0.0));
     }
     let longest = series.iter().map(|xs| xs.len()).max().unwrap_or(0);
-    let mut tau = 0.5;
+    let (mut tau, mut window) = (0.5, 0);
     for t in 1..longest {
         tau += covariance(t) / c0;
+        window = t;
         if t as f64 >= WINDOW * tau {
             break;
         }
     }
-    // Anticorrelated series may go below 1/2; a floor keeps the error bar honest.
-    (tau.max(0.05), variance)
+    // Deviations from the series' own mean make each rho too small by about 2 tau / n (Wolff 2004).
+    tau *= 1.0 + (2 * window + 1) as f64 / n as f64;
+    // Short series look anticorrelated by chance: no error bar is smaller than that of independent numbers.
+    (tau.max(0.5), variance)
 }
 
 /// The effective number of samples behind weights given by their logarithms: (sum w)^2 / sum w^2.
@@ -145,7 +148,7 @@ impl Series {
             return Estimate { mean: self.single.mean(), error, variance, tau_int: 0.5, effective: n };
         }
         let batches = Estimate::of(&self.batches);
-        let effective = (variance / (batches.error * batches.error)).min(10.0 * n);
+        let effective = variance / (batches.error * batches.error);
         Estimate { mean: self.single.mean(), error: batches.error, variance, tau_int: 0.5 * n / effective, effective }
     }
 
@@ -218,6 +221,20 @@ mod tests {
         assert!((halves.mean - whole.mean).abs() < 1e-12 && (halves.error / whole.error - 1.0).abs() < 0.05);
         let naive = (whole.variance / xs.len() as f64).sqrt();
         assert!(whole.error > 3.0 * naive, "error {} against naive {naive}", whole.error);
+    }
+
+    #[test]
+    fn short_series_do_not_claim_small_errors() {
+        // The share of means beyond two of their errors: a twentieth or a little more, not a half.
+        for n in [4, 10, 30] {
+            let xs = autoregressive(0.0, 1000 * n);
+            let misses = xs.chunks_exact(n).filter(|chunk| {
+                let estimate = Estimate::of(chunk);
+                estimate.mean.abs() > 2.0 * estimate.error
+            });
+            let misses = misses.count();
+            assert!(misses < 200, "{misses} of 1000 series of {n}");
+        }
     }
 
     #[test]

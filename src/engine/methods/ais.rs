@@ -141,6 +141,21 @@ impl Ais {
         (self.settings.reverse && self.is_finished()).then(|| ln_mean(&self.backward, self.ln_z0, -1.0))
     }
 
+    /// Mean, standard error and variance of the energy at [`Ais::beta`] on the way forwards, by the
+    /// weights of the replicas: the annealed states alone lag behind their temperature.
+    pub fn weighted_energy(&self) -> Option<(f64, f64, f64)> {
+        if self.step == 0 || self.step > u64::from(self.settings.n_steps) {
+            return None;
+        }
+        let total = math::log_sum_exp(&self.forward);
+        let weights: Vec<f64> = self.forward.iter().map(|l| math::exp(l - total)).collect();
+        let of_all = |f: &dyn Fn(f64, f64) -> f64| weights.iter().zip(&self.energies).map(|(&w, &e)| f(w, e)).sum::<f64>();
+        let mean = of_all(&|w, e| w * e);
+        let variance = of_all(&|w, e| w * (e - mean) * (e - mean));
+        let squared_error = of_all(&|w, e| w * w * (e - mean) * (e - mean));
+        Some((mean, squared_error.sqrt(), variance))
+    }
+
     /// ln w of each replica by the runs forwards.
     pub fn ln_weights(&self) -> &[f64] {
         &self.forward

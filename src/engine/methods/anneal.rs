@@ -30,6 +30,7 @@ pub struct Anneal {
     energies: Vec<f64>,
     best: BestState,
     n_spins: usize,
+    has_independent_replicas: bool,
 }
 
 impl Anneal {
@@ -58,6 +59,7 @@ impl Anneal {
             energies: vec![f64::INFINITY; sampler.n_replicas()],
             best: BestState::default(),
             n_spins: sampler.plan().n_spins(),
+            has_independent_replicas: sampler.has_independent_replicas(),
         })
     }
 
@@ -142,6 +144,24 @@ impl Anneal {
     /// The inverse temperature of the next sweep.
     pub fn beta(&self) -> f64 {
         if self.rung < RUNGS { self.rung_beta(self.rung) } else { self.schedule.beta_of_sweep(self.sweep, self.settings.n_sweeps) }
+    }
+
+    /// The inverse temperature of the sweep after which the energies were measured; `None` before the
+    /// first one and after a descent, which has none.
+    pub fn measured_beta(&self) -> Option<f64> {
+        let last = self.settings.n_sweeps - 1;
+        match (self.rung, self.run, self.sweep) {
+            (rung, ..) if rung < RUNGS => rung.checked_sub(1).map(|rung| self.rung_beta(rung)),
+            (_, 0, 0) => None,
+            (_, _, 0) if self.settings.quench => None,
+            (_, _, 0) => Some(self.schedule.beta_of_sweep(last, self.settings.n_sweeps)),
+            (_, _, sweep) => Some(self.schedule.beta_of_sweep(sweep - 1, self.settings.n_sweeps)),
+        }
+    }
+
+    /// False if replicas share random numbers: their spread is then no error bar.
+    pub fn has_independent_replicas(&self) -> bool {
+        self.has_independent_replicas
     }
 
     /// The cooling schedule.

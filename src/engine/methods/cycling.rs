@@ -54,9 +54,15 @@ impl Cycling {
     /// A cycling that has not begun; the sampler's states will be drawn at random.
     ///
     /// # Errors
-    /// If a setting is out of range.
+    /// If a setting is out of range, or replicas share random numbers.
     pub fn new<S: SpinSampler + ?Sized>(settings: CyclingSettings, sampler: &S) -> Result<Self, SettingsError> {
         settings.validate()?;
+        if sampler.n_replicas() > 1 && !sampler.has_independent_replicas() {
+            return Err(SettingsError::SharedNumbers {
+                method: "thermal cycling",
+                reason: "copies of one state must part to be crossed over",
+            });
+        }
         let plan = sampler.plan();
         let default = default_range(plan, u64::from(settings.first_sweeps));
         let cold = settings.cold.unwrap_or(default.cold);

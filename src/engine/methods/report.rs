@@ -4,6 +4,7 @@
 //! probability between rungs k and k + 1 of a ladder, hot first: the swap map.
 
 use super::ais::Ais;
+use super::anneal::Anneal;
 use super::population::Population;
 use super::state::MethodState;
 use super::tempering::Tempering;
@@ -12,7 +13,7 @@ use super::tempering::Tempering;
 pub(super) fn report(state: &MethodState) -> Vec<(String, f64)> {
     let figures: Vec<(String, f64)> = match state {
         MethodState::Sample(m) => m.report().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        MethodState::Anneal(m) => named([&replicas(m.energies(), m.beta())[..], &[("runs_done", f64::from(m.runs_done()))]].concat()),
+        MethodState::Anneal(m) => named(anneal(m)),
         MethodState::Tempering(m) => tempering(m),
         MethodState::Population(m) => named(population(m)),
         MethodState::Ais(m) => named(ais(m)),
@@ -36,6 +37,16 @@ fn replicas(energies: &[f64], beta: f64) -> [(&'static str, f64); 4] {
     let mean = energies.iter().sum::<f64>() / n;
     let variance = energies.iter().map(|e| (e - mean) * (e - mean)).sum::<f64>() / (n - 1.0);
     [("energy", mean), ("energy_error", (variance / n).sqrt()), ("specific_heat", beta * beta * variance), ("temperature", 1.0 / beta)]
+}
+
+/// Energies of replicas that share random numbers have no error bar, those after a descent no temperature.
+fn anneal(m: &Anneal) -> Vec<(&'static str, f64)> {
+    let [energy, error, specific_heat, temperature] = replicas(m.energies(), m.measured_beta().unwrap_or(f64::NAN));
+    let mut figures = vec![energy, temperature, ("runs_done", f64::from(m.runs_done()))];
+    if m.has_independent_replicas() {
+        figures.extend([error, specific_heat]);
+    }
+    figures
 }
 
 fn tempering(m: &Tempering) -> Vec<(String, f64)> {
@@ -74,7 +85,11 @@ fn population(m: &Population) -> Vec<(&'static str, f64)> {
 }
 
 fn ais(m: &Ais) -> Vec<(&'static str, f64)> {
-    let mut figures = replicas(m.energies(), m.beta()).to_vec();
+    let mut figures = Vec::new();
+    if let Some((mean, error, variance)) = m.weighted_energy() {
+        let specific_heat = ("specific_heat", m.beta() * m.beta() * variance);
+        figures.extend([("energy", mean), ("energy_error", error), specific_heat, ("temperature", 1.0 / m.beta())]);
+    }
     if let Some(below) = m.ln_z() {
         figures.extend([("ln_z", below.estimate), ("ln_z_error", below.error), ("effective_samples", below.effective)]);
     }

@@ -1,8 +1,9 @@
 //! How one spin decides: the probabilities, and the integer thresholds by which kernels realise them.
 //!
-//! Kernels on integer couplings compare a 32-bit uniform number with a threshold, so that each
-//! probability is realised to 2^-33. The tests build transition matrices from these functions,
-//! and so do the tables of the kernels: there is no second set of numbers.
+//! Replica lanes on integer couplings compare a 32-bit uniform number with a threshold, so that each
+//! probability is realised to 2^-33 (certainty to 2^-32), and take their tables from here. The tests
+//! build transition matrices from these functions. The one-replica kernels have tables of their own,
+//! to 2^-31, which are held against the same formulas (`kernels::replica`).
 
 use crate::math;
 
