@@ -1,4 +1,5 @@
 //! Tests: every backend gives the bits of the scalar law, and realises the probabilities of the formulas.
+#![cfg(test)]
 #![expect(unsafe_code, reason = "calls of functions that need vector instructions")]
 
 use super::colours::{FloatRule, State, sweep_floats, sweep_ints};
