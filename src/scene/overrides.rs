@@ -255,7 +255,7 @@ mod tests {
         ]);
         assert_eq!(complaints, []);
         for part in [
-            "Anneal(runs: 4, sweeps: 77)",
+            "Anneal(sweeps: 77)",
             "name: \"a\", count: 9",
             "path: \"../g/G22.txt\"",
             "Scene(seed: 5, ",
