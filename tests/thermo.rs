@@ -1,6 +1,6 @@
 //! Spins of a world: what the columns hold is what the engine holds, through edits and resumes.
 
-use lehr::components::{BestSpin, Metrics, SpinLanes};
+use lehr::components::{BestSpin, SpinLanes};
 use lehr::engine::methods::{AnnealSettings, MethodSettings, SampleSettings, TemperingSettings};
 use lehr::engine::spins::{EngineSettings, Randomness, Rule};
 use lehr::plan::{Coupling, IsingModel};
@@ -115,6 +115,26 @@ fn an_edit_of_weights_or_spins_reaches_the_engine() {
     sim.step().unwrap();
     assert_eq!(activations(&sim), [1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1]);
     assert_eq!(sim.world().resource::<EnergyLedger>().get("spins"), Some(fields.energy(&activations(&sim))));
+}
+
+#[test]
+fn a_method_follows_births_and_a_clamp_that_reorders_the_slots() {
+    let model = model(12);
+    let anneal = AnnealSettings { n_sweeps: 60, ..AnnealSettings::default() };
+    for method in [MethodSettings::Anneal(anneal), MethodSettings::Sample(SampleSettings { from: 0.1, to: 0.1, ..Default::default() })] {
+        let mut sim = simulation(&model, spins(LANES), method).unwrap();
+        sim.run(10).unwrap();
+        sim.neurons_mut::<Clamped>("spins").unwrap()[5] = Clamped::CLAMPED;
+        let population = sim.fabric().find_population("spins").unwrap();
+        let birth = NeuronBirth { population, origin: lehr::random::SystemTag::named("test"), ordinal: 0, activation: 1.0, bias: 7.0 };
+        sim.world().resource::<Births>().neuron(birth);
+        sim.run(10).unwrap();
+        let mut grown = model.clone();
+        grown.fields.push(7.0);
+        let best: Vec<i8> = sim.neurons::<BestSpin>("spins").unwrap().iter().map(|s| s.0).collect();
+        assert_eq!(sim.world().resource::<Metrics>().get("best_energy"), Some(grown.energy(&best)));
+        assert_eq!(best[12], 1);
+    }
 }
 
 #[test]

@@ -39,7 +39,9 @@ fn floor_of(module: &str) -> Option<usize> {
 /// which may look anywhere.
 fn imports(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for (number, line) in text.lines().enumerate().take_while(|(_, line)| !line.starts_with("#[cfg(test)]") && !line.starts_with("#![cfg(test)]")) {
+    for (number, line) in
+        text.lines().enumerate().take_while(|(_, line)| !line.starts_with("#[cfg(test)]") && !line.starts_with("#![cfg(test)]"))
+    {
         let code = line.split("//").next().unwrap_or("");
         for after in code.split("crate::").skip(1) {
             let names: Vec<&str> = match after.strip_prefix('{') {

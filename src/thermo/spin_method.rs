@@ -27,6 +27,9 @@ const TERM: &str = "spins";
 #[derive(Resource)]
 pub struct SpinMethod {
     state: MethodState,
+    settings: MethodSettings,
+    /// The model that `state` speaks of.
+    model: u64,
     every: u64,
     /// Fraction of attempts that flipped a spin in the last iteration.
     acceptance: f64,
@@ -60,18 +63,23 @@ impl Checkpointed for SpinMethod {
 
     fn save(&self, snapshot: &mut Snapshot) {
         self.state.save(Self::NAME, snapshot);
+        snapshot.put("method/model", &[self.model]);
     }
 
     fn load(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        self.state.load(Self::NAME, snapshot)
+        let model = snapshot.get_n::<u64>("method/model", 1)?[0];
+        self.state.load(Self::NAME, snapshot)?;
+        self.model = model;
+        Ok(())
     }
 }
 
 /// Adds `method` over the compiled spins.
 pub(super) fn plugin(sim: &mut Simulation, method: &MethodSettings, every: u32) -> Result<(), ThermoError> {
-    let state = MethodState::new(method, sim.world().resource::<SpinNetwork>().engine())?;
-    sim.state(SpinMethod { state, every: u64::from(every.max(1)), acceptance: f64::NAN });
-    sim.add_systems(Phase::Sense, compile);
+    let network = sim.world().resource::<SpinNetwork>();
+    let (state, model) = (MethodState::new(method, network.engine())?, network.digest());
+    sim.state(SpinMethod { state, settings: *method, model, every: u64::from(every.max(1)), acceptance: f64::NAN });
+    sim.add_systems(Phase::Sense, (compile, follow_model).chain());
     sim.add_systems(Phase::Energy, record_energy);
     sim.add_systems(Phase::Anneal, (iterate_method, write_back, record_energy, report, write_best).chain().run_if(method_is_due));
     Ok(())
@@ -79,6 +87,16 @@ pub(super) fn plugin(sim: &mut Simulation, method: &MethodSettings, every: u32) 
 
 fn method_is_due(method: Res<SpinMethod>, step: Res<StepCount>) -> bool {
     !method.is_finished() && step.0.is_multiple_of(method.every)
+}
+
+/// Begins anew, or measures anew, when the model under the method has become another one.
+fn follow_model(network: Res<SpinNetwork>, mut method: ResMut<SpinMethod>) -> bevy_ecs::error::Result {
+    if method.model != network.digest() {
+        let settings = method.settings;
+        method.state.follow(&settings, network.engine())?;
+        method.model = network.digest();
+    }
+    Ok(())
 }
 
 fn iterate_method(mut network: ResMut<SpinNetwork>, mut method: ResMut<SpinMethod>, seed: Res<RunSeed>, step: Res<StepCount>) {

@@ -17,7 +17,7 @@ use bevy_ecs::system::{Res, ResMut, RunSystemError, RunSystemOnce};
 use crate::components::{Activation, BestSpin, Bias, Clamped, Source, SpinLanes, Target, Weight};
 use crate::engine::methods::{MethodSettings, SettingsError};
 use crate::engine::spins::{EngineError, EngineSettings, SpinSampler, make_engine};
-use crate::plan::{Coupling, IsingModel};
+use crate::plan::{Coupling, IsingModel, SpinPlan};
 use crate::simulation::Simulation;
 use crate::topology::binary::BinaryModel;
 use crate::topology::{Fabric, Neurons, PopulationIdx, Synapses, compile_spins};
@@ -107,7 +107,7 @@ pub fn attach(sim: &mut Simulation, settings: SpinSettings, method: &MethodSetti
     if sim.world().get_resource::<Fabric>().is_none() {
         return Err(ThermoError::NotBuilt);
     }
-    sim.insert_resource(SpinNetwork { settings, rule: method.rule(), parts: Vec::new(), epochs: Vec::new(), engine: None });
+    sim.insert_resource(SpinNetwork { settings, rule: method.rule(), parts: Vec::new(), epochs: Vec::new(), digest: 0, engine: None });
     compile_now(sim)?;
     spin_method::plugin(sim, method, every)
 }
@@ -134,6 +134,8 @@ pub struct SpinNetwork {
     parts: Vec<(PopulationIdx, usize)>,
     /// Everything that the plan was compiled from, as counts of changes.
     epochs: Vec<u64>,
+    /// Names the compiled model: unlike the epochs, it is the same after a checkpoint is loaded.
+    digest: u64,
     engine: Option<Box<dyn SpinSampler>>,
 }
 
@@ -152,6 +154,11 @@ impl SpinNetwork {
     /// If the network was not compiled, which [`attach`] does.
     pub fn engine_mut(&mut self) -> &mut dyn SpinSampler {
         self.engine.as_deref_mut().expect("attach compiles the spins")
+    }
+
+    /// Names the model that is compiled.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// The two values of a unit.
@@ -202,11 +209,26 @@ fn compile_stale(network: &mut SpinNetwork, fabric: &Fabric, neurons: &NeuronInp
         let (mut model, clamped) = spin_model(&network.parts, network.settings.values, fabric, neurons, synapses)?;
         model.offset += network.settings.offset;
         let plan = Arc::new(compile_spins(&model, &clamped));
+        network.digest = digest(&plan);
         network.engine = Some(make_engine(plan, network.settings.engine, network.rule)?);
         network.epochs = epochs;
     }
     load_state(network, neurons);
     Ok(())
+}
+
+/// A number for the content of a plan.
+fn digest(plan: &SpinPlan) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for words in [&plan.order, &plan.classes, &plan.offsets, &plan.neighbours] {
+        hasher.update(bytemuck::cast_slice(words));
+    }
+    for numbers in [&plan.weights, &plan.fields] {
+        hasher.update(bytemuck::cast_slice(numbers));
+    }
+    hasher.update(&plan.offset.to_le_bytes());
+    let bytes = hasher.finalize();
+    u64::from_le_bytes(std::array::from_fn(|k| bytes.as_bytes()[k]))
 }
 
 fn epochs(fabric: &Fabric) -> Vec<u64> {
@@ -262,19 +284,36 @@ pub(super) fn spin_model(
 
 /// Fills the engine where it differs from the columns.
 fn load_state(network: &mut SpinNetwork, neurons: &NeuronInputs) {
-    let n_replicas = network.settings.engine.n_replicas();
+    let plan = Arc::clone(network.engine().plan());
+    if network.settings.engine.n_replicas() > 1 {
+        load_lanes(network, neurons);
+    } else {
+        let mut wanted = vec![-1_i8; plan.n_spins()];
+        for &(idx, first) in &network.parts {
+            let Some((_, _, activations, _)) = neurons.get(idx) else { continue };
+            for (a, &slot) in activations.iter().zip(&plan.slot[first..]) {
+                wanted[slot as usize] = if a.0 > 0.0 { 1 } else { -1 };
+            }
+        }
+        let engine = network.engine_mut();
+        let mut held = vec![0_i8; wanted.len()];
+        engine.read_spins(0, &mut held);
+        if held != wanted {
+            engine.write_spins(0, &wanted);
+        }
+    }
+    network.engine_mut().refresh();
+}
+
+fn load_lanes(network: &mut SpinNetwork, neurons: &NeuronInputs) {
     let mut all_up = [0; 8];
-    all_up[..n_replicas.div_ceil(64)].fill(u64::MAX);
+    all_up[..network.settings.engine.n_replicas().div_ceil(64)].fill(u64::MAX);
     let mut wanted = Vec::with_capacity(network.engine().plan().n_spins());
     for &(idx, _) in &network.parts {
         let Some((_, clamps, activations, lanes)) = neurons.get(idx) else { continue };
-        if n_replicas > 1 {
-            let clamped_to = |a: &Activation| if a.0 > 0.0 { all_up } else { [0; 8] };
-            let units = lanes.iter().zip(clamps).zip(activations);
-            wanted.extend(units.map(|((lanes, clamp), a)| if clamp.is_clamped() { clamped_to(a) } else { lanes.0 }));
-        } else {
-            wanted.extend(activations.iter().map(|a| [u64::from(a.0 > 0.0), 0, 0, 0, 0, 0, 0, 0]));
-        }
+        let clamped_to = |a: &Activation| if a.0 > 0.0 { all_up } else { [0; 8] };
+        let units = lanes.iter().zip(clamps).zip(activations);
+        wanted.extend(units.map(|((lanes, clamp), a)| if clamp.is_clamped() { clamped_to(a) } else { lanes.0 }));
     }
     let engine = network.engine_mut();
     let mut held = vec![[0; 8]; wanted.len()];
@@ -282,23 +321,25 @@ fn load_state(network: &mut SpinNetwork, neurons: &NeuronInputs) {
     if held != wanted {
         engine.load_lanes(&wanted);
     }
-    engine.refresh();
 }
 
 /// Writes the engine's state into the columns: all lanes, and replica 0 as activations.
 pub(super) fn write_back(network: Res<SpinNetwork>, mut neurons: Neurons<(&mut Activation, &mut SpinLanes)>) {
     let engine = network.engine();
-    let uses_lanes = network.settings.engine.n_replicas() > 1;
-    let mut held = vec![[0; 8]; engine.plan().n_spins()];
-    engine.save_lanes(&mut held);
     let low = if network.settings.values == SpinValues::ZeroOne { 0.0 } else { -1.0 };
+    let mut spins = vec![0_i8; engine.plan().n_spins()];
+    engine.read_spins(0, &mut spins);
+    let mut held = vec![[0; 8]; if engine.n_replicas() > 1 { spins.len() } else { 0 }];
+    if engine.n_replicas() > 1 {
+        engine.save_lanes(&mut held);
+    }
     for &(idx, first) in &network.parts {
         let Some((activations, lanes)) = neurons.get_mut(idx) else { continue };
-        for (row, words) in held[first..first + activations.len()].iter().enumerate() {
-            activations[row].0 = if words[0] & 1 == 1 { 1.0 } else { low };
-            if uses_lanes {
-                lanes[row].0 = *words;
-            }
+        for (activation, &slot) in activations.iter_mut().zip(&engine.plan().slot[first..]) {
+            activation.0 = if spins[slot as usize] > 0 { 1.0 } else { low };
+        }
+        if let Some(held) = held.get(first..) {
+            lanes.iter_mut().zip(held).for_each(|(lanes, words)| lanes.0 = *words);
         }
     }
 }

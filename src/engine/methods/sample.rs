@@ -153,6 +153,13 @@ impl Sample {
         self.iteration += 1;
     }
 
+    /// Forgets what was measured and the best state, because the model of `sampler` is another one now.
+    pub fn measure_anew<S: SpinSampler + ?Sized>(&mut self, sampler: &S) {
+        (self.energy, self.magnetisation, self.single) = (Series::default(), Series::default(), Moments::default());
+        (self.attempts, self.flips, self.best) = (0, 0, BestState::default());
+        self.n_spins = sampler.plan().n_spins();
+    }
+
     /// The temperature of the next iteration.
     pub fn temperature(&self) -> f64 {
         self.settings.temperature_of(self.settings.stage_of(self.iteration).0)

@@ -48,6 +48,19 @@ impl MethodState {
         })
     }
 
+    /// Follows a change of the model (weights, fields, clamps, births, deaths): a sampling goes on from
+    /// the spins there are and measures anew, every other method of `settings` begins anew.
+    ///
+    /// # Errors
+    /// As for [`MethodState::new`].
+    pub fn follow<S: SpinSampler + ?Sized>(&mut self, settings: &MethodSettings, sampler: &S) -> Result<(), SettingsError> {
+        match self {
+            MethodState::Sample(m) => m.measure_anew(sampler),
+            _ => *self = MethodState::new(settings, sampler)?,
+        }
+        Ok(())
+    }
+
     /// Runs one iteration; `key` must name another step each time. A finished method does nothing.
     pub fn iterate<S: SpinSampler + ?Sized>(&mut self, sampler: &mut S, key: SweepKey) {
         match self {
