@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::checked::System;
 
-/// Bytes of a neuron: its entity, five columns with their ticks, and its slot in the spin plan.
-const BYTES_PER_NEURON: u64 = 24 + 24 + (8 + 4 + 4 + 1) + 4 * 8 + 24;
-/// Bytes of a coupling: its entity, three columns with their ticks, both directions in the spin plan,
-/// its two positions there, and its two stays in the blueprint and in the model that it is compiled from.
-const BYTES_PER_SYNAPSE: u64 = 24 + 24 + 3 * (4 + 8) + 2 * (4 + 4) + 8 + 2 * 12;
+/// Bytes of a neuron: its entity, six columns with their ticks, its copy in a checkpoint, its slot in the spin plan.
+const BYTES_PER_NEURON: u64 = 280;
+/// Bytes of a coupling: its entity, three columns with their ticks, both directions in the spin plan, and what
+/// building holds beside them. Measured with the above: 5 M neurons and 10 M couplings peaked at 3.3 GB, checkpoint included.
+const BYTES_PER_SYNAPSE: u64 = 200;
 
 /// How large a scene is, and how much it does in a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
