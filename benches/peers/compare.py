@@ -1,6 +1,6 @@
 """Runs lehr and its peers side by side on the same instances and prints medians of ratios.
 
-usage: compare.py BUILD_FOLDER [--reps N] [--only NAME] [--gset FOLDER]
+usage: compare.py BUILD_FOLDER [--reps N] [--only NAME] [--without PEER] [--gset FOLDER]
 
 In each repetition every engine runs once on every instance, one after another, so that other load on
 the machine hits all alike; a ratio compares two runs of one repetition. Rates are spin updates
@@ -123,6 +123,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--only", action="append")
+    parser.add_argument("--without", action="append", default=[], choices=[*PEERS, "agreement"])
     parser.add_argument("--gset", default=os.path.join(HERE, "..", "..", "..", "shared", "data", "gset"))
     options = parser.parse_args()
     paths = {}
@@ -134,7 +135,7 @@ def main():
         else:
             print(f"{name}: no file {path}: left out (give the folder of the G-set by --gset)")
     results = {name: [] for name in paths}
-    skipped = set()
+    skipped = {(name, engine) for name in paths for engine in options.without}
     try:
         for rep in range(1, options.reps + 1):
             for name, path in paths.items():
@@ -155,7 +156,8 @@ def main():
         if runs:
             table_of(name, runs)
     print_aims(results)
-    agreement(options.build, {name: path for name, path in paths.items() if name in ("torus_128", "regular_3", "G22")})
+    if "agreement" not in options.without:
+        agreement(options.build, {name: path for name, path in paths.items() if name in ("torus_128", "regular_3", "G22")})
 
 
 if __name__ == "__main__":
