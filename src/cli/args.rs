@@ -216,7 +216,7 @@ pub struct CheckArgs {
 pub enum CheckFormat {
     /// With the lines of the scene.
     Human,
-    /// file:line:column: error[code]: message.
+    /// `file:line:column: error[code]: message`.
     Short,
     /// One JSON object a line.
     Json,

@@ -1,7 +1,7 @@
 //! Exact answers of small spin systems by enumeration: the oracle that samplers are tested against.
 //!
 //! All 2^n states of the free spins are listed with their energies, in O(2^n) steps; at an inverse
-//! temperature they give the Boltzmann distribution, ln Z, <E> and C = beta^2 Var(E). Practical up
+//! temperature they give the Boltzmann distribution, ln Z, `<E>` and C = beta^2 Var(E). Practical up
 //! to about 20 free spins.
 
 use crate::math;
@@ -122,7 +122,7 @@ pub struct ExactAnswer {
     pub probabilities: Vec<f64>,
     /// ln of the partition function sum of exp(-beta E).
     pub ln_z: f64,
-    /// <E>.
+    /// `<E>`.
     pub mean_energy: f64,
     /// Var(E).
     pub energy_variance: f64,

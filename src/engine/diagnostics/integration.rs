@@ -1,8 +1,8 @@
-//! Thermodynamic integration: ln Z(b) = ln Z(a) - integral of <E> dbeta from a to b.
+//! Thermodynamic integration: ln Z(b) = ln Z(a) - integral of `<E>` dbeta from a to b.
 
 /// The change of ln Z along ascending inverse temperatures, and its standard error.
 ///
-/// Between two rungs the integrand is a cubic through both means with the slopes d<E>/dbeta =
+/// Between two rungs the integrand is a cubic through both means with the slopes `d<E>/dbeta` =
 /// -Var(E) of both, so the error of the rule is of fourth order in the spacing. `errors` are the standard
 /// errors of the means, taken as independent.
 ///

@@ -4,7 +4,7 @@
 //! graph each spin is a colour class of its own, so [`Scan::Colours`] and [`Scan::Sequential`] are
 //! the same walk here. Integer rows keep integer fields, exact for ever; f32 and f16 rows keep f32
 //! fields, which are recomputed by [`SpinSampler::refresh`] and after every
-//! [`SWEEPS_PER_REFRESH`](super::replica::SWEEPS_PER_REFRESH) sweeps.
+//! [`SWEEPS_PER_REFRESH`] sweeps.
 
 use std::sync::Arc;
 

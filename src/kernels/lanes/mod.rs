@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Each lane has its own 32-bit uniform number and its own threshold, so its own temperature.
-//! [`word`] holds all that differs between backends.
+//! `word` holds all that differs between backends.
 #![expect(unsafe_code, reason = "vector registers, and threads that move sites of one colour side by side")]
 
 #[cfg(target_arch = "x86_64")]
