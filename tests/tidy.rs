@@ -106,7 +106,7 @@ fn unfinished_violations(path: &str, text: &str) -> Vec<String> {
     let lines = text
         .lines()
         .enumerate()
-        .filter(|(_, line)| marks.iter().any(|mark| line.contains(mark)) || line.trim_start().starts_with("#[allow("));
+        .filter(|(_, line)| marks.iter().any(|mark| line.contains(mark)) || line.trim_start().starts_with(concat!("#[al", "low(")));
     lines.map(|(n, line)| format!("{path}:{}: {}", n + 1, line.trim())).collect()
 }
 
@@ -204,6 +204,6 @@ fn planted_violations_are_caught() {
     check(unsafe_violations("src/run/x.rs", "#![expect(unsafe_code, reason = \"\")]"), ":1: unsafe");
     assert!(unsafe_violations("src/kernels/x.rs", "unsafe { y }").is_empty());
     check(unfinished_violations("src/x.rs", concat!("// TO", "DO later")), ":1:");
-    check(unfinished_violations("src/x.rs", "    #[allow(dead_code)]"), ":1:");
+    check(unfinished_violations("src/x.rs", concat!("    #[al", "low(dead_code)]")), ":1:");
     check(missing_paths("see `src/nowhere.rs` and `src/lib.rs`", |path| path == "src/lib.rs"), "src/nowhere.rs");
 }
