@@ -1,16 +1,17 @@
 //! Exact invariance: states drawn exactly, moved a few times, compared with what they were drawn from.
-//! Chi-square is applied to independent draws only, never along a chain.
+//! Chi-square is applied to independent draws only, never along a chain. Every engine that ships takes
+//! every test.
 
 mod faults;
 
 use std::sync::Arc;
 
-use faults::{Fault, Faulty, chi_square_z, draw, key, plan, small_glass};
+use faults::{ENGINES, Engine, Fault, Faulty, Numbers, chi_square_z, draw, key, plan, small_glass};
 use lehr::engine::exact::ExactStates;
 use lehr::engine::methods::clusters::ClusterFinder;
 use lehr::engine::methods::{ClusterMoves, TemperatureRange, Tempering, settings::TemperingSettings};
-use lehr::engine::spins::SpinSampler;
-use lehr::plan::{IsingModel, SpinPlan};
+use lehr::engine::spins::{Rule, Scan, SpinSampler};
+use lehr::plan::{Coupling, IsingModel, SpinPlan};
 use lehr::random::{StreamKey, SystemTag};
 use lehr::units::Seed;
 
@@ -27,11 +28,76 @@ fn read_state(sampler: &Faulty, plan: &SpinPlan, exact: &ExactStates, replica: u
     exact.state_where(|v| sampler.is_up(plan.slot[v] as usize, replica))
 }
 
-/// The worst chi-square z over the rungs after five iterations of tempering from exact states.
-fn tempering_z(fault: Fault, cluster_moves: ClusterMoves) -> f64 {
-    let model = small_glass(6, true);
+/// Six spins: five in a frustrated ring with fields, and one that is nearly free.
+fn ring_and_loner(numbers: Numbers) -> IsingModel {
+    let mut model = numbers.of(&small_glass(6, true));
+    model.couplings.retain(|c| c.j != 5 && c.i != 5);
+    model.couplings.push(Coupling::new(0, 4, -0.75));
+    model.normalise();
+    model.fields[5] = if numbers == Numbers::Integer { 0.25 } else { 0.013 };
+    model
+}
+
+/// Chi-square z after five sweeps of `n` exact draws of six spins at beta 0.7.
+fn sweep_z((engine, numbers): (Engine, Numbers), fault: Fault, rule: Rule, scan: Scan, n: usize) -> f64 {
+    let model = ring_and_loner(numbers);
     let (plan, exact) = (plan(&model), ExactStates::enumerate(&model, &[], &[]));
-    let copies = 400;
+    let p = exact.at(0.7).probabilities;
+    let mut sampler = Faulty::around(engine.make(numbers, &plan, 512), fault);
+    sampler.set_betas(&[0.7]);
+    let mut counts = vec![0_u64; p.len()];
+    let mut stream = StreamKey::new(Seed(4), SystemTag::named("draw"), 0).stream();
+    for trial in 0..n / 512 {
+        for replica in 0..512 {
+            write_state(&mut sampler, &plan, &exact, replica, draw(&p, stream.uniform()));
+        }
+        sampler.refresh();
+        (0..5).for_each(|step| sampler.sweep(rule, scan, key(trial as u64, step)));
+        for replica in 0..512 {
+            counts[read_state(&sampler, &plan, &exact, replica)] += 1;
+        }
+    }
+    chi_square_z(&p, &counts)
+}
+
+#[test]
+fn sweeps_leave_the_exact_distribution_invariant() {
+    for engine in ENGINES {
+        for (rule, scan) in [
+            (Rule::Metropolis, Scan::Colours),
+            (Rule::HeatBath, Scan::Colours),
+            (Rule::HeatBath, Scan::Sequential),
+            (Rule::Metropolis, Scan::Random),
+        ] {
+            let z = sweep_z(engine, Fault::None, rule, scan, 30_000);
+            assert!(z < LIMIT, "{engine:?} {rule:?} {scan:?}: {z}");
+        }
+    }
+}
+
+#[test]
+fn faulty_sweeps_are_caught() {
+    let scan = Scan::Colours;
+    for engine in ENGINES {
+        let z = sweep_z(engine, Fault::Beta(1.05), Rule::Metropolis, scan, 60_000);
+        assert!(z > LIMIT, "{engine:?}: beta + 5 % went unnoticed at {z}");
+    }
+    // These replace the sweeps of an engine, so one speaks for all.
+    for (fault, rule, n) in [
+        (Fault::Beta(1.02), Rule::Metropolis, 200_000),
+        (Fault::Clamp(0.98), Rule::Metropolis, 400_000),
+        (Fault::CoarseUniform(6), Rule::Metropolis, 300_000),
+        (Fault::Synchronous, Rule::HeatBath, 30_000),
+    ] {
+        let z = sweep_z(ENGINES[0], fault, rule, scan, n);
+        assert!(z > LIMIT, "{fault:?} went unnoticed at {z}");
+    }
+}
+
+/// The worst chi-square z over the rungs after five iterations of tempering from exact states.
+fn tempering_z((engine, numbers): (Engine, Numbers), fault: Fault, cluster_moves: ClusterMoves) -> f64 {
+    let model = numbers.of(&small_glass(6, true));
+    let (plan, exact) = (plan(&model), ExactStates::enumerate(&model, &[], &[]));
     let settings = TemperingSettings {
         n_temperatures: 3,
         range: Some(TemperatureRange { hot: 2.0, cold: 0.5 }),
@@ -41,12 +107,12 @@ fn tempering_z(fault: Fault, cluster_moves: ClusterMoves) -> f64 {
     };
     let mut counts = vec![vec![0_u64; exact.n_states()]; 3];
     let mut probabilities = Vec::new();
-    for trial in 0..40 {
-        let mut sampler = Faulty::new(Arc::clone(&plan), 3 * copies, fault);
+    for trial in 0..24 {
+        let mut sampler = Faulty::around(engine.make(numbers, &plan, 512), fault);
         let mut tempering = Tempering::new(settings, &sampler).unwrap().keeping_states();
         probabilities = tempering.betas().iter().map(|&b| exact.at(b).probabilities).collect();
         let mut stream = StreamKey::new(Seed(2), SystemTag::named("draw"), trial).stream();
-        for replica in 0..3 * copies {
+        for replica in 0..tempering.rungs().len() {
             let state = draw(&probabilities[replica % 3], stream.uniform());
             write_state(&mut sampler, &plan, &exact, replica, state);
         }
@@ -62,30 +128,35 @@ fn tempering_z(fault: Fault, cluster_moves: ClusterMoves) -> f64 {
 
 #[test]
 fn tempering_leaves_every_rung_invariant() {
-    for (fault, moves) in [(Fault::Frozen, ClusterMoves::Off), (Fault::None, ClusterMoves::Off), (Fault::Frozen, ClusterMoves::All)] {
-        let z = tempering_z(fault, moves);
-        assert!(z < LIMIT, "{fault:?} {moves:?}: {z}");
+    for engine in ENGINES {
+        for (fault, moves) in [(Fault::Frozen, ClusterMoves::Off), (Fault::None, ClusterMoves::Off), (Fault::Frozen, ClusterMoves::All)] {
+            let z = tempering_z(engine, fault, moves);
+            assert!(z < LIMIT, "{engine:?} {fault:?} {moves:?}: {z}");
+        }
     }
 }
 
 #[test]
 fn tempering_with_wrong_or_stale_energies_is_caught() {
-    for fault in [Fault::Energy(0.8), Fault::StaleEnergy, Fault::Energy(-1.0)] {
-        let z = tempering_z(fault, ClusterMoves::Off);
-        assert!(z > LIMIT, "{fault:?} went unnoticed at {z}");
+    for engine in ENGINES {
+        for fault in [Fault::Energy(0.7), Fault::StaleEnergy, Fault::Energy(-1.0)] {
+            let z = tempering_z(engine, fault, ClusterMoves::Off);
+            assert!(z > LIMIT, "{engine:?}: {fault:?} went unnoticed at {z}");
+        }
     }
 }
 
 /// Chi-square z of the joint distribution of two replicas after one cluster move, drawn at `betas`.
-fn cluster_z(model: &IsingModel, betas: [f64; 2], moves: ClusterMoves, fault: Fault) -> f64 {
-    let (plan, exact) = (plan(model), ExactStates::enumerate(model, &[], &[]));
+fn cluster_z((engine, numbers): (Engine, Numbers), with_fields: bool, betas: [f64; 2], moves: ClusterMoves, fault: Fault) -> f64 {
+    let model = numbers.of(&small_glass(5, with_fields));
+    let (plan, exact) = (plan(&model), ExactStates::enumerate(&model, &[], &[]));
     let p = betas.map(|b| exact.at(b).probabilities);
     let n = exact.n_states();
     let mut counts = vec![0_u64; n * n];
     let mut finder = ClusterFinder::default();
-    let mut sampler = Faulty::new(Arc::clone(&plan), 2, fault);
+    let mut sampler = Faulty::around(engine.make(numbers, &plan, 2), fault);
     let mut stream = StreamKey::new(Seed(3), SystemTag::named("draw"), 0).stream();
-    for _ in 0..60_000 {
+    for _ in 0..40_000 {
         for (replica, p) in p.iter().enumerate() {
             let state = draw(p, stream.uniform());
             write_state(&mut sampler, &plan, &exact, replica, state);
@@ -100,22 +171,23 @@ fn cluster_z(model: &IsingModel, betas: [f64; 2], moves: ClusterMoves, fault: Fa
 
 #[test]
 fn cluster_moves_leave_pairs_invariant() {
-    for with_fields in [false, true] {
-        for moves in [ClusterMoves::One, ClusterMoves::All] {
-            let z = cluster_z(&small_glass(5, with_fields), [0.7, 0.7], moves, Fault::None);
-            assert!(z < LIMIT, "fields {with_fields}, {moves:?}: {z}");
+    for engine in ENGINES {
+        for (with_fields, moves) in [(false, ClusterMoves::One), (true, ClusterMoves::One), (true, ClusterMoves::All)] {
+            let z = cluster_z(engine, with_fields, [0.7, 0.7], moves, Fault::None);
+            assert!(z < LIMIT, "{engine:?} fields {with_fields}, {moves:?}: {z}");
         }
     }
 }
 
 #[test]
 fn cluster_moves_across_temperatures_or_in_one_replica_are_caught() {
-    for moves in [ClusterMoves::One, ClusterMoves::All] {
-        let model = small_glass(5, true);
-        let z = cluster_z(&model, [0.4, 1.0], moves, Fault::None);
-        assert!(z > LIMIT, "{moves:?} across temperatures went unnoticed at {z}");
-        let z = cluster_z(&model, [0.7, 0.7], moves, Fault::FlipsEvenOnly);
-        assert!(z > LIMIT, "{moves:?} in one replica went unnoticed at {z}");
+    for engine in ENGINES {
+        for moves in [ClusterMoves::One, ClusterMoves::All] {
+            let z = cluster_z(engine, true, [0.4, 1.0], moves, Fault::None);
+            assert!(z > LIMIT, "{engine:?} {moves:?} across temperatures went unnoticed at {z}");
+            let z = cluster_z(engine, true, [0.7, 0.7], moves, Fault::FlipsEvenOnly);
+            assert!(z > LIMIT, "{engine:?} {moves:?} in one replica went unnoticed at {z}");
+        }
     }
 }
 

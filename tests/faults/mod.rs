@@ -1,9 +1,12 @@
 //! Shared by the thermodynamics tests: small models, and a spin engine into which faults are planted.
 #![expect(dead_code, reason = "each test binary uses a part of it")]
 
+mod engines;
+
 use std::sync::Arc;
 
-use lehr::engine::spins::reference::{ReferenceSampler, heat_bath, metropolis};
+pub use engines::{ENGINES, Engine, Numbers};
+use lehr::engine::spins::reference::{heat_bath, metropolis};
 use lehr::engine::spins::sampler::SweepCounts;
 use lehr::engine::spins::{Rule, Scan, SpinSampler, SweepKey};
 use lehr::plan::{Coupling, IsingModel, SpinPlan};
@@ -41,18 +44,31 @@ pub enum Fault {
     Frozen,
 }
 
-/// The reference engine with one fault planted.
-#[derive(Clone)]
+/// An engine with one fault planted around it, or in place of its sweeps.
 pub struct Faulty {
-    pub inner: ReferenceSampler,
+    inner: Box<dyn SpinSampler>,
     fault: Fault,
     betas: Vec<f64>,
     stale: Vec<f64>,
 }
 
 impl Faulty {
+    /// The reference engine with `fault`.
     pub fn new(plan: Arc<SpinPlan>, n_replicas: usize, fault: Fault) -> Self {
-        Faulty { inner: ReferenceSampler::new(plan, n_replicas), fault, betas: vec![1.0; n_replicas], stale: Vec::new() }
+        Faulty::around(Engine::Reference.make(Numbers::Real, &plan, n_replicas), fault)
+    }
+
+    /// Any engine with `fault`.
+    pub fn around(inner: Box<dyn SpinSampler>, fault: Fault) -> Self {
+        Faulty { betas: vec![1.0; inner.n_replicas()], inner, fault, stale: Vec::new() }
+    }
+
+    /// The local field h + sum of J s at `slot`.
+    fn field(&self, slot: usize, replica: usize) -> f64 {
+        let plan = self.plan();
+        let (neighbours, weights) = plan.row(slot);
+        let sign = |j: u32| if self.is_up(j as usize, replica) { 1.0 } else { -1.0 };
+        f64::from(plan.fields[slot]) + neighbours.iter().zip(weights).map(|(&j, &w)| f64::from(w) * sign(j)).sum::<f64>()
     }
 
     fn faulty_sweep(&mut self, rule: Rule, key: SweepKey) {
@@ -63,7 +79,7 @@ impl Faulty {
             let mut moves = Vec::new();
             for slot in 0..n_free {
                 let s = if self.is_up(slot, replica) { 1.0 } else { -1.0 };
-                let delta = 2.0 * s * self.inner.field(slot, replica);
+                let delta = 2.0 * s * self.field(slot, replica);
                 let mut p = if rule == Rule::Metropolis { metropolis(delta, beta) } else { heat_bath(delta, beta) };
                 let mut u = stream.uniform();
                 match self.fault {
@@ -139,6 +155,10 @@ impl SpinSampler for Faulty {
         self.inner.write_spins(replica, spins);
     }
 
+    fn refresh(&mut self) {
+        self.inner.refresh();
+    }
+
     fn select_replicas(&mut self, from: &[u32]) {
         if self.fault != Fault::NoSelection {
             self.inner.select_replicas(from);
@@ -146,7 +166,7 @@ impl SpinSampler for Faulty {
     }
 
     fn has_independent_replicas(&self) -> bool {
-        true
+        self.inner.has_independent_replicas()
     }
 
     fn counts(&self) -> SweepCounts {
