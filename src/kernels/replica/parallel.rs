@@ -66,8 +66,8 @@ impl Regions {
         let touched = (0..n_blocks)
             .map(|block| {
                 let (first, end) = (block * BLOCK, rows.n_positions().min((block + 1) * BLOCK));
-                let targets = &rows.targets[rows.offsets[first] as usize..rows.offsets[end] as usize];
-                targets.iter().fold(0, |owners, &t| owners | 1_u16 << of_block[(t >> 1) as usize / BLOCK])
+                let targets = (rows.offsets[first] as usize..rows.offsets[end] as usize).map(|k| rows.target(k));
+                targets.filter(|&t| t < rows.spill as usize).fold(0, |owners, t| owners | 1_u16 << of_block[t / BLOCK])
             })
             .collect();
         let part = Part { n_flips: 0, swept: Swept::default(), random: Xoshiro8 { s: [[0; 8]; 4] } };
@@ -157,12 +157,16 @@ pub(super) fn sweep<C: Field>(
                 let owners = regions.touched[block];
                 let flips = &flips[..part.n_flips];
                 if owners == 1 << region {
-                    // SAFETY: every target is a position; all targets of this block are this region's,
-                    // and no other region pushes to them.
-                    for_each_push(rows, flips, |target, push| unsafe { shared.add(target, push) });
+                    for_each_push(rows, flips, |target, push| {
+                        if target < rows.spill as usize {
+                            // SAFETY: every target is a position; all of this block that are not spill are
+                            // this region's, and no other region pushes to them.
+                            unsafe { shared.add(target, push) }
+                        }
+                    });
                 } else if owners >> region & 1 == 1 {
                     for_each_push(rows, flips, |target, push| {
-                        if regions.of_block[target / BLOCK] == region as u8 {
+                        if target < rows.spill as usize && regions.of_block[target / BLOCK] == region as u8 {
                             // SAFETY: every target is a position, and this one is this region's.
                             unsafe { shared.add(target, push) }
                         }

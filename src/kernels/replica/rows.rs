@@ -1,24 +1,57 @@
 //! The rows of one replica: spins in padded colour order, couplings as the flips that push them.
 //!
 //! ```text
-//! positions   | class 0 ........ pad | class 1 ...... pad | ... | clamped |
+//! positions   | class 0 ........ pad | class 1 ...... pad | ... | clamped | spill |
 //! groups      |  0  |  1  |  2  | ...   (16 positions each; a class starts a new group)
 //! blocks      |  0 (64 groups) | 1 ...  (one random stream each, per sweep)
-//! targets     position << 1 | (J < 0)   (free neighbours only: clamped spins need no field)
+//! targets     position, or position << 1 | (J < 0)   (free neighbours only: clamped spins need no field)
 //! ```
+//!
+//! Rows of a graph that is not regular are filled up to whole fours: the loop over them then has no
+//! remainder to mispredict. What fills them pushes the fields of the spill group, which no spin reads.
 
 use crate::plan::SpinPlan;
+use crate::random::BLOCK;
 
 /// Positions that decide at once.
 pub const GROUP: usize = 16;
 
 /// Groups that share a random stream: 1,024 positions.
-pub const GROUPS_PER_BLOCK: usize = crate::random::BLOCK / GROUP;
+pub const GROUPS_PER_BLOCK: usize = BLOCK / GROUP;
+
+/// Targets of a row that are visited together, where degrees differ.
+pub(super) const FILL: usize = 4;
+
+/// What the targets of a row are stored in: two bytes where positions fit, for the caches' sake.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Targets {
+    Narrow(Vec<u16>),
+    Wide(Vec<u32>),
+}
+
+impl Targets {
+    fn new(codes: Vec<u32>) -> Self {
+        match codes.iter().max() {
+            Some(&most) if most > u32::from(u16::MAX) => Targets::Wide(codes),
+            _ => Targets::Narrow(codes.iter().map(|&code| code as u16).collect()),
+        }
+    }
+
+    /// Number `k` of them.
+    pub fn get(&self, k: usize) -> u32 {
+        match self {
+            Targets::Narrow(codes) => u32::from(codes[k]),
+            Targets::Wide(codes) => codes[k],
+        }
+    }
+}
 
 /// The strengths that go with the targets.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Strengths {
-    /// Every coupling has the same size: twice it, in units (integers) or energy (floats).
+    /// Every coupling is the same: twice it, in units (integers) or energy (floats).
+    Same(f64),
+    /// Every coupling has the same size: twice it, in units or energy; the sign is the low bit of the target.
     Uniform(f64),
     /// Twice J in units, one a target, signed.
     Ints(Vec<i32>),
@@ -36,17 +69,20 @@ pub(super) struct Class {
 /// Compiled rows of a [`SpinPlan`] for the one-replica kernels; holds no state.
 ///
 /// Invariants that the kernels rely on: `offsets` has one entry more than there are positions, is
-/// ascending and ends at `targets.len()`; every target is a position; strengths are as many as targets.
+/// ascending and ends at the number of targets; every target is a position; strengths are as many as
+/// targets; unless `degree` is given, rows hold a multiple of [`FILL`] targets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplicaRows {
     pub(super) position: Vec<u32>,
     pub(super) slot: Vec<u32>,
     pub(super) classes: Vec<Class>,
     pub(super) offsets: Vec<u32>,
-    pub(super) targets: Vec<u32>,
+    pub(super) targets: Targets,
     pub(super) strengths: Strengths,
     /// The number of targets of every position, if it is one: row p then starts at p * degree.
     pub(super) degree: Option<u32>,
+    /// Positions from here on are the spill group.
+    pub(super) spill: u32,
     unit: Option<f32>,
     max_units: i32,
     n_free: usize,
@@ -67,9 +103,11 @@ impl ReplicaRows {
         let mut classes = Vec::with_capacity(plan.n_classes());
         let mut place = |range: std::ops::Range<usize>| {
             let first = slot.len() / GROUP;
-            for s in range.clone() {
-                position[s] = slot.len() as u32;
-                slot.push(s as u32);
+            slot.extend(range.clone().map(|s| s as u32));
+            // Rows of one length beside each other: a loop over them ends as the processor expects.
+            slot[first * GROUP..].chunks_mut(BLOCK).for_each(|block| block.sort_by_key(|&s| plan.row(s as usize).0.len()));
+            for (p, &s) in slot.iter().enumerate().skip(first * GROUP) {
+                position[s as usize] = p as u32;
             }
             slot.resize(slot.len().next_multiple_of(GROUP), u32::MAX);
             let tail = match range.len() % GROUP {
@@ -83,9 +121,13 @@ impl ReplicaRows {
         }
         place(plan.n_free()..n);
 
-        // 2. Targets: the free neighbours, in row order, named by position and sign.
+        // 2. Targets: the free neighbours, in row order.
         let is_free = |s: u32| (s as usize) < plan.n_free();
         let degree = regular_degree(plan);
+        let spill = slot.len() as u32;
+        if degree.is_none() {
+            slot.resize(slot.len() + GROUP, u32::MAX);
+        }
         let mut offsets = Vec::with_capacity(slot.len() + 1);
         let mut targets = Vec::with_capacity(plan.neighbours.len());
         let mut doubled = Vec::with_capacity(plan.weights.len());
@@ -94,37 +136,71 @@ impl ReplicaRows {
             if s != u32::MAX {
                 let (neighbours, weights) = plan.row(s as usize);
                 for (&j, &w) in neighbours.iter().zip(weights).filter(|&(&j, _)| is_free(j)) {
-                    targets.push(position[j as usize] << 1 | u32::from(w < 0.0));
+                    targets.push(position[j as usize]);
                     doubled.push(2.0 * w);
                 }
-            } else if let Some(degree) = degree {
+            }
+            let (end, filler) = match degree {
                 // A regular graph's rows are found by multiplication, so padding has (unused) rows too.
-                targets.resize(targets.len() + degree as usize, 0);
-                doubled.resize(targets.len(), doubled.first().copied().unwrap_or(0.0));
+                Some(degree) => (targets.len() + if s == u32::MAX { degree as usize } else { 0 }, 0),
+                None => (targets.len().next_multiple_of(FILL), spill),
+            };
+            // Cells of the spill group take turns, so that pushes do not wait for each other.
+            while targets.len() < end {
+                targets.push(filler + if degree.is_none() { (targets.len() % GROUP) as u32 } else { 0 });
+                doubled.push(f32::NAN);
             }
             offsets.push(targets.len() as u32);
         }
 
-        // 3. Strengths: one number if they are all of a size.
+        // 3. Strengths: one number if they are all the same, or all of a size. Fillers (not a number yet) push nothing else.
         let in_units = |w: f32| plan.unit.map_or(f64::from(w), |unit| f64::from(w) / f64::from(unit));
-        let first = doubled.first().map_or(0.0, |w| w.abs());
-        let strengths = if doubled.iter().all(|w| w.abs() == first) {
-            Strengths::Uniform(in_units(first))
-        } else if plan.unit.is_some() {
-            Strengths::Ints(doubled.iter().map(|&w| in_units(w) as i32).collect())
+        let real = || doubled.iter().copied().filter(|w| !w.is_nan());
+        let first = real().next().unwrap_or(0.0);
+        let strengths = if real().all(|w| w == first) {
+            Strengths::Same(in_units(first))
+        } else if real().all(|w| w.abs() == first.abs()) {
+            for (target, &w) in targets.iter_mut().zip(&doubled) {
+                *target = *target << 1 | u32::from(w < 0.0);
+            }
+            Strengths::Uniform(in_units(first.abs()))
         } else {
-            Strengths::Floats(doubled)
+            doubled.iter_mut().filter(|w| w.is_nan()).for_each(|w| *w = 0.0);
+            match plan.unit {
+                Some(_) => Strengths::Ints(doubled.iter().map(|&w| in_units(w) as i32).collect()),
+                None => Strengths::Floats(doubled),
+            }
         };
+        let targets = Targets::new(targets);
         let max_units = plan.unit.map_or(0, |unit| {
             let row = |s: usize| plan.row(s).1.iter().map(|w| f64::from(w.abs())).sum::<f64>() + f64::from(plan.fields[s].abs());
             ((0..plan.n_free()).map(row).fold(0.0, f64::max) / f64::from(unit)) as i32
         });
-        ReplicaRows { position, slot, classes, offsets, targets, strengths, degree, unit: plan.unit, max_units, n_free: plan.n_free() }
+        ReplicaRows {
+            position,
+            slot,
+            classes,
+            offsets,
+            targets,
+            strengths,
+            degree,
+            spill,
+            unit: plan.unit,
+            max_units,
+            n_free: plan.n_free(),
+        }
     }
 
     /// Number of positions, padding included; a multiple of [`GROUP`].
     pub fn n_positions(&self) -> usize {
         self.slot.len()
+    }
+
+    /// The position that target `k` names.
+    #[inline]
+    pub(super) fn target(&self, k: usize) -> usize {
+        let shift = u32::from(matches!(self.strengths, Strengths::Uniform(_)));
+        (self.targets.get(k) >> shift) as usize
     }
 
     /// Number of free spins.
@@ -176,17 +252,19 @@ mod tests {
         let clamped: Vec<bool> = (0..40).map(|v| v == 7).collect();
         let plan = compile_spins(&model, &clamped);
         let rows = ReplicaRows::new(&plan);
-        assert_eq!((rows.n_positions(), rows.n_free(), rows.max_units()), (80, 39, 2));
+        assert_eq!((rows.n_positions(), rows.n_free(), rows.max_units()), (96, 39, 2));
         for s in 0..40 {
             assert_eq!(rows.slot(rows.position(s)), Some(s));
         }
         for p in 0..rows.n_positions() {
-            for t in rows.offsets[p] as usize..rows.offsets[p + 1] as usize {
-                let (source, target) = (rows.slot(p).unwrap(), rows.slot((rows.targets[t] >> 1) as usize).unwrap());
+            let row = rows.offsets[p] as usize..rows.offsets[p + 1] as usize;
+            assert_eq!(row.len() % FILL, 0);
+            for t in row.filter(|&t| rows.target(t) < rows.spill as usize) {
+                let (source, target) = (rows.slot(p).unwrap(), rows.slot(rows.target(t)).unwrap());
                 assert!(target < plan.n_free());
                 let (neighbours, weights) = plan.row(source);
                 let k = neighbours.binary_search(&(target as u32)).unwrap();
-                assert_eq!(rows.targets[t] & 1 == 1, weights[k] < 0.0);
+                assert_eq!(rows.targets.get(t) & 1 == 1, weights[k] < 0.0);
             }
         }
         assert_eq!(rows.strengths, Strengths::Uniform(2.0));

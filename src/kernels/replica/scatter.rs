@@ -1,7 +1,7 @@
 //! What flips do to their neighbours: f_j += 2 J s for each target of each flipped spin.
 #![expect(unsafe_code, reason = "indices that `ReplicaRows` has checked once")]
 
-use super::rows::{ReplicaRows, Strengths};
+use super::rows::{FILL, ReplicaRows, Strengths, Targets};
 
 /// A local field as it is stored.
 pub trait Field: Copy + std::ops::AddAssign + std::ops::Neg<Output = Self> + Send + Sync {
@@ -52,57 +52,106 @@ pub fn apply_flips<C: Field>(rows: &ReplicaRows, fields: &mut [C], flips: &[u32]
     });
 }
 
+/// A target as rows store it.
+trait Code: Copy {
+    fn get(self) -> u32;
+}
+
+impl Code for u16 {
+    #[inline(always)]
+    fn get(self) -> u32 {
+        u32::from(self)
+    }
+}
+
+impl Code for u32 {
+    #[inline(always)]
+    fn get(self) -> u32 {
+        self
+    }
+}
+
 /// Calls `push(target, 2 J s)` for each target of each flip, in order.
 #[inline(always)]
 pub(super) fn for_each_push<C: Field>(rows: &ReplicaRows, flips: &[u32], push: impl FnMut(usize, C)) {
-    if let Strengths::Uniform(size) = rows.strengths {
-        let steps = [C::from_f64(size), -C::from_f64(size)];
-        let step = |_: usize, target: u32, flip: u32| steps[((target ^ flip) & 1) as usize];
-        match rows.degree {
-            Some(3) => scatter::<C, 3>(rows, flips, step, push),
-            Some(4) => scatter::<C, 4>(rows, flips, step, push),
-            Some(6) => scatter::<C, 6>(rows, flips, step, push),
-            _ => scatter::<C, 0>(rows, flips, step, push),
+    match &rows.targets {
+        Targets::Narrow(targets) => by_strengths(rows, targets, flips, push),
+        Targets::Wide(targets) => by_strengths(rows, targets, flips, push),
+    }
+}
+
+/// Chooses what a push is.
+#[inline(always)]
+fn by_strengths<C: Field, T: Code>(rows: &ReplicaRows, targets: &[T], flips: &[u32], mut push: impl FnMut(usize, C)) {
+    match rows.strengths {
+        Strengths::Same(twice) => {
+            let steps = [C::from_f64(twice), -C::from_f64(twice)];
+            by_degree(rows, targets, flips, |flip| steps[(flip & 1) as usize], |&step, _, target| push(target as usize, step));
         }
-    } else {
-        let strengths = C::strengths(rows).expect("fields of the kind of the rows");
-        assert_eq!(strengths.len(), rows.targets.len(), "one strength a target");
-        let step = |k: usize, _: u32, flip: u32| {
-            // SAFETY: `scatter` passes indices of targets, and strengths are as many.
-            let strength = unsafe { *strengths.get_unchecked(k) };
-            if flip & 1 == 1 { -strength } else { strength }
-        };
-        match rows.degree {
-            Some(4) => scatter::<C, 4>(rows, flips, step, push),
-            Some(6) => scatter::<C, 6>(rows, flips, step, push),
-            _ => scatter::<C, 0>(rows, flips, step, push),
+        Strengths::Uniform(size) => {
+            let steps = [C::from_f64(size), -C::from_f64(size)];
+            let visit = |&flip: &u32, _: usize, target: u32| push((target >> 1) as usize, steps[((target ^ flip) & 1) as usize]);
+            by_degree(rows, targets, flips, |flip| flip, visit);
+        }
+        _ => {
+            let strengths = C::strengths(rows).expect("fields of the kind of the rows");
+            assert_eq!(strengths.len(), targets.len(), "one strength a target");
+            let visit = |&flip: &u32, k: usize, target: u32| {
+                // SAFETY: `scatter` passes indices of targets, and strengths are as many.
+                let strength = unsafe { *strengths.get_unchecked(k) };
+                push(target as usize, if flip & 1 == 1 { -strength } else { strength });
+            };
+            by_degree(rows, targets, flips, |flip| flip, visit);
         }
     }
 }
 
-/// The loop over flips and targets; `DEGREE` is that of every position, or 0 for rows by offsets.
+/// Chooses the loop for the degree of the rows.
 #[inline(always)]
-fn scatter<C: Field, const DEGREE: usize>(
+fn by_degree<T: Code, S>(rows: &ReplicaRows, targets: &[T], flips: &[u32], start: impl Fn(u32) -> S, visit: impl FnMut(&S, usize, u32)) {
+    match rows.degree {
+        Some(3) => scatter::<T, S, 3>(rows, targets, flips, start, visit),
+        Some(4) => scatter::<T, S, 4>(rows, targets, flips, start, visit),
+        Some(6) => scatter::<T, S, 6>(rows, targets, flips, start, visit),
+        Some(_) => scatter::<T, S, 1>(rows, targets, flips, start, visit),
+        None => scatter::<T, S, 0>(rows, targets, flips, start, visit),
+    }
+}
+
+/// The loop over flips and targets: `start` makes of a flip what `visit` needs to know of it.
+///
+/// `DEGREE` is that of every position; 1 stands for another that all have, 0 for rows of whole fours.
+#[inline(always)]
+fn scatter<T: Code, S, const DEGREE: usize>(
     rows: &ReplicaRows,
+    targets: &[T],
     flips: &[u32],
-    step: impl Fn(usize, u32, u32) -> C,
-    mut push: impl FnMut(usize, C),
+    start: impl Fn(u32) -> S,
+    mut visit: impl FnMut(&S, usize, u32),
 ) {
     let n_positions = rows.n_positions();
     for &flip in flips {
         let position = (flip >> 1) as usize;
         assert!(position < n_positions, "flip of position {position} among {n_positions}");
+        let start = start(flip);
         // SAFETY: offsets are one more than positions, ascending, and end at the number of targets
-        // (a regular row p is p * DEGREE .. (p + 1) * DEGREE): the invariants of `ReplicaRows`.
+        // (a regular row p is p * DEGREE .. (p + 1) * DEGREE; rows that are not regular hold whole
+        // fours): the invariants of `ReplicaRows`.
         unsafe {
-            let (first, end) = if DEGREE > 0 {
-                (position * DEGREE, (position + 1) * DEGREE)
-            } else {
-                (*rows.offsets.get_unchecked(position) as usize, *rows.offsets.get_unchecked(position + 1) as usize)
-            };
-            for k in first..end {
-                let target = *rows.targets.get_unchecked(k);
-                push((target >> 1) as usize, step(k, target, flip));
+            let mut visit = |k: usize| visit(&start, k, targets.get_unchecked(k).get());
+            if DEGREE > 1 {
+                (position * DEGREE..(position + 1) * DEGREE).for_each(visit);
+                continue;
+            }
+            let (first, end) = (*rows.offsets.get_unchecked(position) as usize, *rows.offsets.get_unchecked(position + 1) as usize);
+            if DEGREE == 1 {
+                (first..end).for_each(visit);
+                continue;
+            }
+            let mut k = first;
+            while k < end {
+                (k..k + FILL).for_each(&mut visit);
+                k += FILL;
             }
         }
     }
