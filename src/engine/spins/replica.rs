@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use crate::kernels::replica::{
-    AcceptTable, Field, FloatRule, GROUP, Regions, ReplicaRows, State, Swept, apply_flips, decide_float, decide_int, sweep_floats,
-    sweep_ints,
+    AcceptTable, BitRows, Field, Flips, FloatRule, GROUP, NO_FLIPS, Regions, ReplicaRows, State, Swept, apply_flips, decide_float,
+    decide_int, sweep_bits, sweep_floats, sweep_ints,
 };
 use crate::kernels::simd::Simd;
 use crate::plan::SpinPlan;
@@ -36,6 +36,7 @@ pub struct ReplicaSampler {
     /// One mask a group of positions; a set bit is +1.
     up: Vec<u16>,
     cache: Cache,
+    flips: Box<Flips>,
     /// Free positions in neuron order, made by the first sequential scan.
     in_neuron_order: Vec<u32>,
     sweeps_since_refresh: u32,
@@ -57,6 +58,12 @@ enum Cache {
         energy: i64,
         table: AcceptTable,
         table_is_for: Option<(Rule, f64)>,
+        /// Couplings as bits, for sweeps in which pushing all flips costs more.
+        bits: Option<BitRows>,
+        /// True after such a sweep: fields are to be made from the bits before they are read.
+        is_stale: bool,
+        /// Flips of the last sweep in colour order.
+        last_flips: u64,
     },
     Floats {
         fields: Vec<f32>,
@@ -75,9 +82,16 @@ impl ReplicaSampler {
         let rows = ReplicaRows::new(&plan);
         let n = rows.n_positions();
         let cache = match rows.unit() {
-            Some(unit) => {
-                Cache::Ints { unit: f64::from(unit), fields: vec![0; n], energy: 0, table: AcceptTable::default(), table_is_for: None }
-            }
+            Some(unit) => Cache::Ints {
+                unit: f64::from(unit),
+                fields: vec![0; n],
+                energy: 0,
+                table: AcceptTable::default(),
+                table_is_for: None,
+                bits: BitRows::new(&plan, &rows),
+                is_stale: false,
+                last_flips: 0,
+            },
             None => Cache::Floats { fields: vec![0.0; n], energy: 0.0 },
         };
         let mut sampler = ReplicaSampler {
@@ -87,6 +101,7 @@ impl ReplicaSampler {
             beta: 1.0,
             up: vec![0; n / GROUP],
             cache,
+            flips: Box::new(NO_FLIPS),
             in_neuron_order: Vec::new(),
             sweeps_since_refresh: 0,
             refreshes: 0,
@@ -118,6 +133,7 @@ impl ReplicaSampler {
     /// # Panics
     /// If the kept energy differs by 1e-4 (1 + sum of |J| and |h|) or more (integers: at all), which is a bug.
     pub fn audit(&mut self) {
+        self.freshen();
         let kept = self.cache.clone();
         self.rebuild();
         match (&kept, &self.cache) {
@@ -137,11 +153,21 @@ impl ReplicaSampler {
     }
 
     /// The local field h + sum of J s that is kept for the free spin at `slot`.
-    pub fn field(&self, slot: usize) -> f64 {
+    pub fn field(&mut self, slot: usize) -> f64 {
+        self.freshen();
         let position = self.rows.position(slot);
         match &self.cache {
             Cache::Ints { unit, fields, .. } => unit * f64::from(fields[position]),
             Cache::Floats { fields, .. } => f64::from(fields[position]),
+        }
+    }
+
+    /// Makes the fields from the bits of couplings if sweeps have left them stale.
+    fn freshen(&mut self) {
+        if let Cache::Ints { fields, bits: Some(bits), is_stale, .. } = &mut self.cache
+            && std::mem::take(is_stale)
+        {
+            bits.fill(self.simd, 0..self.up.len(), &self.up, fields);
         }
     }
 
@@ -156,7 +182,8 @@ impl ReplicaSampler {
             f64::from(plan.fields[slot]) + neighbours.iter().zip(weights).map(|(&j, &w)| f64::from(w) * sign(j as usize)).sum::<f64>()
         };
         match &mut self.cache {
-            Cache::Ints { unit, fields, energy, .. } => {
+            Cache::Ints { unit, fields, energy, is_stale, .. } => {
+                *is_stale = false;
                 let mut twice = 0_i64;
                 for slot in 0..plan.n_spins() {
                     let in_units = (field(slot) / *unit) as i64;
@@ -184,6 +211,7 @@ impl ReplicaSampler {
 
     /// Visits positions one after another, each with 32 bits of `next`.
     fn visit_each(&mut self, rule: Rule, positions: impl Iterator<Item = (u32, u32)>) -> Swept {
+        self.freshen();
         let mut swept = Swept::default();
         let (rows, up) = (&self.rows, &mut self.up);
         match &mut self.cache {
@@ -219,11 +247,29 @@ impl ReplicaSampler {
         } else if self.regions.as_ref().is_none_or(|(threads, _)| *threads != n_threads) {
             self.regions = Some((n_threads, Regions::new(&self.rows, n_threads)));
         }
-        let (up, regions) = (&mut self.up[..], self.regions.as_mut().map(|(_, regions)| regions));
+        let pulls = match &self.cache {
+            // What a sweep will flip is what the last one did, about; either way the spins follow the same path.
+            Cache::Ints { bits: Some(bits), last_flips, .. } => last_flips * self.rows.mean_degree() > bits.cost(self.simd),
+            _ => false,
+        };
+        if !pulls {
+            self.freshen();
+        }
+        let regions = self.regions.as_mut().map(|(_, regions)| regions);
+        let (simd, rows, up, flips) = (self.simd, &self.rows, &mut self.up[..], &mut *self.flips);
         match &mut self.cache {
-            Cache::Ints { fields, table, .. } => sweep_ints(self.simd, &self.rows, table, State { fields, up, regions }, key),
+            Cache::Ints { fields, table, bits, is_stale, last_flips, .. } => {
+                let state = State { fields, up, flips, regions };
+                *is_stale = pulls;
+                let swept = match bits {
+                    Some(bits) if pulls => sweep_bits(simd, rows, table, bits, state, key),
+                    _ => sweep_ints(simd, rows, table, state, key),
+                };
+                *last_flips = swept.flips;
+                swept
+            }
             Cache::Floats { fields, .. } => {
-                sweep_floats(self.simd, &self.rows, float_rule(rule, self.beta), State { fields, up, regions }, key)
+                sweep_floats(simd, rows, float_rule(rule, self.beta), State { fields, up, flips, regions }, key)
             }
         }
     }
@@ -323,6 +369,7 @@ impl SpinSampler for ReplicaSampler {
             self.rebuild();
             return;
         }
+        self.freshen();
         let s = spin(&self.up, position);
         match &mut self.cache {
             Cache::Ints { fields, energy, .. } => {

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "vector instructions and their loads and stores")]
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use crate::kernels::simd::Simd;
 use crate::math::LN_F32;
@@ -9,6 +10,7 @@ use crate::random::{StreamKey, Xoshiro8};
 
 use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
+use super::pull::{BitRows, GROUPS_PER_WORD};
 use super::rows::GROUP;
 use super::sweep::{Costs, Flips, Job, Levels, accept_part};
 use super::table::AcceptTable;
@@ -34,6 +36,15 @@ pub(super) unsafe fn levels<const REACH: u8>(table: &AcceptTable, job: Job<'_, i
 #[target_feature(enable = "avx2,popcnt")]
 pub(super) unsafe fn costs<const HEAT_BATH: bool>(two_beta: f32, job: Job<'_, f32>) -> usize {
     accept_part(Avx2(()), Costs::<HEAT_BATH> { two_beta }, job)
+}
+
+/// Makes the fields of groups by counting bits with POPCNT.
+///
+/// # Safety
+/// The processor must have AVX2 and POPCNT.
+#[target_feature(enable = "avx2,popcnt")]
+pub(super) unsafe fn pull(rows: &BitRows, groups: Range<usize>, up: &[[u16; GROUPS_PER_WORD]], fields: &mut [i32]) {
+    rows.fill_one_by_one(groups, up, fields);
 }
 
 /// Sweeps over dense couplings.

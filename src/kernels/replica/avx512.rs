@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "vector instructions and their loads and stores")]
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use crate::kernels::simd::Simd;
 use crate::math::LN_F32;
@@ -9,6 +10,7 @@ use crate::random::{StreamKey, Xoshiro8};
 
 use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
+use super::pull::{BitRows, GROUPS_PER_WORD};
 use super::rows::GROUP;
 use super::sweep::{Flips, Job, accept_part};
 use super::table::AcceptTable;
@@ -34,6 +36,43 @@ pub(super) unsafe fn levels<const REACH: u8>(table: &AcceptTable, job: Job<'_, i
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
 pub(super) unsafe fn costs<const HEAT_BATH: bool>(two_beta: f32, job: Job<'_, f32>) -> usize {
     accept_part(Avx512(()), super::sweep::Costs::<HEAT_BATH> { two_beta }, job)
+}
+
+/// Makes the fields of groups by counting bits: sixteen positions at a time, in two registers of u64.
+///
+/// # Safety
+/// The processor must have AVX-512 F, BW, DQ, VL and VPOPCNTDQ; `groups` are groups of `rows`, `up` its words,
+/// and `fields` one a position.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn pull<const SIGNED: bool>(rows: &BitRows, groups: Range<usize>, up: &[[u16; GROUPS_PER_WORD]], fields: &mut [i32]) {
+    for group in groups {
+        // SAFETY: each group and word has sixteen masks of neighbours (and of negative ones, if signed), each word
+        // of `up` is eight bytes, and each group has sixteen bases and fields.
+        unsafe {
+            let mut at = group * rows.n_words * GROUP;
+            let mut counts = [_mm512_setzero_si512(); 2];
+            for word in up {
+                let up = _mm512_set1_epi64(word.as_ptr().cast::<i64>().read_unaligned());
+                for (half, count) in counts.iter_mut().enumerate() {
+                    let neighbours = _mm512_loadu_si512(rows.neighbours.as_ptr().add(at + 8 * half).cast());
+                    let agreeing = if SIGNED {
+                        let negative = _mm512_loadu_si512(rows.negative.as_ptr().add(at + 8 * half).cast());
+                        // (up ^ negative) & neighbours
+                        _mm512_ternarylogic_epi64::<0x28>(up, negative, neighbours)
+                    } else {
+                        _mm512_and_si512(up, neighbours)
+                    };
+                    *count = _mm512_add_epi64(*count, _mm512_popcnt_epi64(agreeing));
+                }
+                at += GROUP;
+            }
+            let low = _mm512_castsi256_si512(_mm512_cvtepi64_epi32(counts[0]));
+            let counts = _mm512_inserti32x8::<1>(low, _mm512_cvtepi64_epi32(counts[1]));
+            let base = _mm512_loadu_si512(rows.base.as_ptr().add(group * GROUP).cast());
+            let made = _mm512_add_epi32(base, _mm512_mullo_epi32(counts, _mm512_set1_epi32(rows.twice)));
+            _mm512_storeu_si512(fields.as_mut_ptr().add(group * GROUP).cast(), made);
+        }
+    }
 }
 
 /// Sweeps over dense couplings.

@@ -1,11 +1,14 @@
 //! Sweeps in colour order on a chosen backend.
 #![expect(unsafe_code, reason = "calls of functions that need vector instructions")]
 
+use std::ops::Range;
+
 use crate::kernels::simd::Simd;
 use crate::random::{StreamKey, Xoshiro8};
 
 use super::lanes::Scalar;
 use super::parallel::Regions;
+use super::pull::BitRows;
 use super::rows::{GROUP, GROUPS_PER_BLOCK, ReplicaRows};
 use super::scatter::{Field, apply_flips};
 use super::sweep::{Aligned, Costs, Flips, Job, Levels, accept_part};
@@ -18,6 +21,8 @@ pub struct State<'a, C> {
     pub fields: &'a mut [C],
     /// Spins, a bit a position, a set bit is +1.
     pub up: &'a mut [u16],
+    /// Room for the flips of a part.
+    pub flips: &'a mut Flips,
     /// How threads share the work; `None` for this thread alone. The result is the same.
     pub regions: Option<&'a mut Regions>,
 }
@@ -49,8 +54,32 @@ pub enum FloatRule {
 /// # Panics
 /// If `fields` is not one a position, `up` not one a group, or the processor lacks the backend.
 pub fn sweep_ints(simd: Simd, rows: &ReplicaRows, table: &AcceptTable, state: State<'_, i32>, key: StreamKey) -> Swept {
+    sweep_levels(simd, rows, table, None, state, key)
+}
+
+/// As [`sweep_ints`], but makes the fields of each class anew from `bits` before its turn instead of pushing flips.
+///
+/// The spins follow the same path; what `fields` held is not read, and what it holds afterwards is stale
+/// where neighbours moved later in the sweep.
+///
+/// # Panics
+/// As for [`sweep_ints`], or if `bits` are of other rows.
+pub fn sweep_bits(simd: Simd, rows: &ReplicaRows, table: &AcceptTable, bits: &BitRows, state: State<'_, i32>, key: StreamKey) -> Swept {
+    sweep_levels(simd, rows, table, Some(bits), State { regions: None, ..state }, key)
+}
+
+#[inline(always)]
+fn sweep_levels(
+    simd: Simd,
+    rows: &ReplicaRows,
+    table: &AcceptTable,
+    bits: Option<&BitRows>,
+    state: State<'_, i32>,
+    key: StreamKey,
+) -> Swept {
     assert!(simd.is_available(), "no {} on this processor", simd.name());
-    sweep(rows, state, key, |job| match (simd, table.reach) {
+    let pull = bits.map(|bits| move |groups: Range<usize>, up: &[u16], fields: &mut [i32]| bits.fill(simd, groups, up, fields));
+    sweep(rows, state, key, pull, |job| match (simd, table.reach) {
         // SAFETY: the processor has the backend, as asserted.
         #[cfg(target_arch = "x86_64")]
         (Simd::Avx512, reach) => unsafe {
@@ -79,7 +108,9 @@ pub fn sweep_ints(simd: Simd, rows: &ReplicaRows, table: &AcceptTable, state: St
 /// If `fields` is not one a position, `up` not one a group, or the processor lacks the backend.
 pub fn sweep_floats(simd: Simd, rows: &ReplicaRows, rule: FloatRule, state: State<'_, f32>, key: StreamKey) -> Swept {
     assert!(simd.is_available(), "no {} on this processor", simd.name());
-    sweep(rows, state, key, |job| match (simd, rule) {
+    // Float fields are kept by pushing alone.
+    let pull = None::<fn(Range<usize>, &[u16], &mut [f32])>;
+    sweep(rows, state, key, pull, |job| match (simd, rule) {
         // SAFETY: the processor has the backend, as asserted.
         #[cfg(target_arch = "x86_64")]
         (Simd::Avx512, FloatRule::Metropolis(two_beta)) => unsafe { super::avx512::costs::<false>(two_beta, job) },
@@ -97,20 +128,28 @@ pub fn sweep_floats(simd: Simd, rows: &ReplicaRows, rule: FloatRule, state: Stat
     })
 }
 
-/// Class after class, part after part: decide, then push the flips.
+/// Class after class, part after part: decide, then push the flips (or `pull` the fields of groups, then decide).
 #[inline(always)]
-fn sweep<C: Field>(rows: &ReplicaRows, state: State<'_, C>, key: StreamKey, decide: impl Fn(Job<'_, C>) -> usize + Sync) -> Swept {
-    let State { fields, up, regions } = state;
+fn sweep<C: Field>(
+    rows: &ReplicaRows,
+    state: State<'_, C>,
+    key: StreamKey,
+    pull: Option<impl Fn(Range<usize>, &[u16], &mut [C])>,
+    decide: impl Fn(Job<'_, C>) -> usize + Sync,
+) -> Swept {
+    let State { fields, up, flips, regions } = state;
     assert_eq!(fields.len(), rows.n_positions(), "one field a position");
     assert_eq!(up.len() * GROUP, rows.n_positions(), "one mask a group");
     if let Some(regions) = regions {
         return super::parallel::sweep(rows, regions, fields, up, key, decide);
     }
-    let mut flips: Flips = [0; GROUPS_PER_BLOCK * GROUP + GROUP];
     let mut random = Xoshiro8 { s: [[0; 8]; 4] };
     let mut swept = Swept::default();
     for class in &rows.classes {
         let (mut first, end) = (class.groups.0 as usize, class.groups.1 as usize);
+        if let Some(pull) = &pull {
+            pull(first..end, up, fields);
+        }
         while first < end {
             let block = first / GROUPS_PER_BLOCK;
             let stop = end.min((block + 1) * GROUPS_PER_BLOCK);
@@ -121,11 +160,13 @@ fn sweep<C: Field>(rows: &ReplicaRows, state: State<'_, C>, key: StreamKey, deci
                 tail: if stop == end { class.tail } else { u16::MAX },
                 key: key.block(block as u32),
                 random: &mut random,
-                flips: &mut flips,
+                flips,
                 sum: &mut swept.aligned,
                 by: &mut swept.by,
             });
-            apply_flips(rows, fields, &flips[..n_flips]);
+            if pull.is_none() {
+                apply_flips(rows, fields, &flips[..n_flips]);
+            }
             swept.flips += n_flips as u64;
             first = stop;
         }

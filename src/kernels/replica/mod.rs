@@ -1,13 +1,14 @@
 //! One replica of a spin system: accept tests of 16 spins at once, and only flips touch neighbours.
 //!
 //! `lanes` holds the operations and their scalar meaning, `sweep` the skeleton, `avx2` and `avx512`
-//! the vector forms, `scatter` the push of flips, `rows` the layout, `table` integer
+//! the vector forms, `scatter` the push of flips, `pull` its counterpart for hot sweeps, `rows` the layout, `table` integer
 //! thresholds; `dense` is the sweep over dense couplings, `parallel` the sweep on several threads.
 
 mod colours;
 mod dense;
 mod lanes;
 mod parallel;
+mod pull;
 mod rows;
 mod scatter;
 mod single;
@@ -22,11 +23,12 @@ mod avx512;
 #[cfg(test)]
 mod proof;
 
-pub use colours::{FloatRule, State, Swept, sweep_floats, sweep_ints};
+pub use colours::{FloatRule, State, Swept, sweep_bits, sweep_floats, sweep_ints};
 pub use dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, push_dense, sweep_dense};
 pub use parallel::Regions;
+pub use pull::BitRows;
 pub use rows::{GROUP, ReplicaRows};
 pub use scatter::{Field, apply_flips};
 pub use single::{decide_float, decide_int};
-pub use sweep::Aligned;
+pub use sweep::{Aligned, Flips, NO_FLIPS};
 pub use table::{AcceptTable, uniform_odd};

@@ -2,11 +2,12 @@
 #![cfg(test)]
 #![expect(unsafe_code, reason = "calls of functions that need vector instructions")]
 
-use super::colours::{FloatRule, State, sweep_floats, sweep_ints};
+use super::colours::{FloatRule, State, sweep_bits, sweep_floats, sweep_ints};
 use super::lanes::Scalar;
 use super::parallel::Regions;
+use super::pull::BitRows;
 use super::rows::{GROUP, ReplicaRows};
-use super::sweep::{Costs, Levels, count_accepts};
+use super::sweep::{Costs, Levels, NO_FLIPS, count_accepts};
 use super::table::AcceptTable;
 use crate::kernels::simd::Simd;
 use crate::math;
@@ -75,7 +76,15 @@ fn integer_sweeps_are_the_same_on_every_backend() {
                 let mut up = random_up(&rows);
                 let mut fields: Vec<i32> = local_fields(&plan, &rows, &up).iter().map(|&f| f as i32).collect();
                 let swept: Vec<_> = (0..3)
-                    .map(|k| sweep_ints(simd, &rows, &table, State { fields: &mut fields, up: &mut up, regions: None }, KEY.sweep(k)))
+                    .map(|k| {
+                        sweep_ints(
+                            simd,
+                            &rows,
+                            &table,
+                            State { fields: &mut fields, up: &mut up, flips: &mut NO_FLIPS.clone(), regions: None },
+                            KEY.sweep(k),
+                        )
+                    })
                     .collect();
                 if n > 0 {
                     assert!(swept.iter().all(|s| s.by == Some(simd)), "{simd:?} did not run");
@@ -100,7 +109,15 @@ fn float_sweeps_are_the_same_on_every_backend() {
                     let mut up = random_up(&rows);
                     let mut fields = local_fields(&plan, &rows, &up);
                     let swept: Vec<_> = (0..3)
-                        .map(|k| sweep_floats(simd, &rows, rule, State { fields: &mut fields, up: &mut up, regions: None }, KEY.sweep(k)))
+                        .map(|k| {
+                            sweep_floats(
+                                simd,
+                                &rows,
+                                rule,
+                                State { fields: &mut fields, up: &mut up, flips: &mut NO_FLIPS.clone(), regions: None },
+                                KEY.sweep(k),
+                            )
+                        })
                         .collect();
                     if n > 0 {
                         assert!(swept.iter().all(|s| s.by == Some(simd)), "{simd:?} did not run");
@@ -228,7 +245,7 @@ fn regions_change_no_bit_of_a_sweep() {
             let mut regions = n_threads.map(|t| Regions::new(&rows, t));
             let swept: Vec<_> = (0..4)
                 .map(|k| {
-                    let state = State { fields: &mut fields, up: &mut up, regions: regions.as_mut() };
+                    let state = State { fields: &mut fields, up: &mut up, flips: &mut NO_FLIPS.clone(), regions: regions.as_mut() };
                     let swept = sweep_floats(Simd::best(), &rows, FloatRule::Metropolis(0.3), state, KEY.sweep(k));
                     (swept.flips, swept.aligned.energy.to_bits())
                 })
@@ -239,6 +256,53 @@ fn regions_change_no_bit_of_a_sweep() {
         for n_threads in [1, 2, 3, 7, 16, 40] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads.min(4)).build().expect("a pool");
             assert!(pool.install(|| run(Some(n_threads))) == alone, "{n} spins in {n_threads} regions differ from one thread");
+        }
+    }
+}
+
+/// A random graph of `n` spins of `degree` neighbours on average, with strengths of one size, signed or not, and some clamped.
+fn crowded(n: usize, degree: usize, is_signed: bool) -> (SpinPlan, ReplicaRows) {
+    let mut stream = KEY.sweep(n as u32).stream();
+    let mut model = IsingModel::with_spins(n);
+    for _ in 0..n * degree / 2 {
+        let (a, b) = (stream.below(n as u64) as u32, stream.below(n as u64) as u32);
+        if a != b && !model.couplings.iter().any(|c| (c.i, c.j) == (a.min(b), a.max(b))) {
+            model.couplings.push(Coupling::new(a.min(b), a.max(b), if is_signed && stream.coin() { 0.5 } else { -0.5 }));
+        }
+    }
+    for h in &mut model.fields {
+        *h = stream.below(3) as f32 - 1.0;
+    }
+    model.normalise();
+    let clamped: Vec<bool> = (0..n).map(|v| v % 7 == 3).collect();
+    let plan = compile_spins(&model, &clamped);
+    let rows = ReplicaRows::new(&plan);
+    (plan, rows)
+}
+
+#[test]
+fn pulling_fields_gives_the_path_of_pushing_flips() {
+    for (n, degree, is_signed) in [(40, 12, false), (130, 30, true), (300, 20, false)] {
+        let (plan, rows) = crowded(n, degree, is_signed);
+        let bits = BitRows::new(&plan, &rows).expect("many neighbours of one strength");
+        let free: Vec<usize> = (0..plan.n_free()).map(|slot| rows.position(slot)).collect();
+        for simd in Simd::available() {
+            let mut table = AcceptTable::default();
+            table.set_heat_bath(0.2, rows.max_units());
+            let mut up = random_up(&rows);
+            let fields: Vec<i32> = local_fields(&plan, &rows, &up).iter().map(|&f| f as i32).collect();
+            let mut pulled = (up.clone(), vec![i32::MIN; fields.len()]);
+            let mut pushed = fields;
+            for k in 0..5 {
+                let push = State { fields: &mut pushed, up: &mut up, flips: &mut NO_FLIPS.clone(), regions: None };
+                let pull = State { fields: &mut pulled.1, up: &mut pulled.0, flips: &mut NO_FLIPS.clone(), regions: None };
+                let swept = sweep_ints(simd, &rows, &table, push, KEY.sweep(k));
+                assert!(swept.flips > 0);
+                assert_eq!(swept, sweep_bits(simd, &rows, &table, &bits, pull, KEY.sweep(k)));
+                assert_eq!(up, pulled.0, "{} after sweep {k}", simd.name());
+            }
+            bits.fill(simd, 0..up.len(), &pulled.0, &mut pulled.1);
+            assert!(free.iter().all(|&p| pushed[p] == pulled.1[p]));
         }
     }
 }

@@ -128,6 +128,8 @@ impl ReplicaRows {
         if degree.is_none() {
             slot.resize(slot.len() + GROUP, u32::MAX);
         }
+        // Whole words of 64 positions, for `pull`.
+        slot.resize(slot.len().next_multiple_of(64), u32::MAX);
         let mut offsets = Vec::with_capacity(slot.len() + 1);
         let mut targets = Vec::with_capacity(plan.neighbours.len());
         let mut doubled = Vec::with_capacity(plan.weights.len());
@@ -196,6 +198,12 @@ impl ReplicaRows {
         self.slot.len()
     }
 
+    /// Pushes of a flip on average, rounded up.
+    pub fn mean_degree(&self) -> u64 {
+        let n_targets = self.offsets.last().map_or(0, |&n| u64::from(n));
+        n_targets.div_ceil(self.n_free.max(1) as u64)
+    }
+
     /// The position that target `k` names.
     #[inline]
     pub(super) fn target(&self, k: usize) -> usize {
@@ -252,7 +260,7 @@ mod tests {
         let clamped: Vec<bool> = (0..40).map(|v| v == 7).collect();
         let plan = compile_spins(&model, &clamped);
         let rows = ReplicaRows::new(&plan);
-        assert_eq!((rows.n_positions(), rows.n_free(), rows.max_units()), (96, 39, 2));
+        assert_eq!((rows.n_positions(), rows.n_free(), rows.max_units()), (128, 39, 2));
         for s in 0..40 {
             assert_eq!(rows.slot(rows.position(s)), Some(s));
         }

@@ -18,8 +18,11 @@ use super::lanes::Lanes;
 use super::rows::{GROUP, GROUPS_PER_BLOCK};
 use super::table::AcceptTable;
 
-/// Positions of a block, and room for one group more.
-pub(super) type Flips = [u32; GROUPS_PER_BLOCK * GROUP + GROUP];
+/// A list of flips: positions of a block, and room for one group more.
+pub type Flips = [u32; GROUPS_PER_BLOCK * GROUP + GROUP];
+
+/// A list of no flips.
+pub const NO_FLIPS: Flips = [0; GROUPS_PER_BLOCK * GROUP + GROUP];
 
 /// Decides groups of 16 positions: an acceptance rule over one kind of field.
 pub(super) trait Decide<L: Lanes>: Copy {

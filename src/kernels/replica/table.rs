@@ -133,7 +133,9 @@ impl AcceptTable {
 
 /// The largest odd number that accepts with probability `p`, less one: -2^31 + 2 round(p 2^31).
 fn threshold(p: f64) -> i32 {
-    let accepted = (p * N_UNIFORM).round_ties_even() as i64;
+    // Adding 1.5 2^52 leaves no room for a fraction, so the sum is rounded to even: a call of `rint` costs ten times that.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let accepted = (p * N_UNIFORM + ROUND - ROUND) as i64;
     (i64::from(i32::MIN) + 2 * accepted).min(i64::from(i32::MAX)) as i32
 }
 
