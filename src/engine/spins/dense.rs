@@ -8,7 +8,9 @@
 
 use std::sync::Arc;
 
-use crate::kernels::replica::{DenseCoupling, DenseField, DenseJob, DenseSwept, FloatRule, GROUP, decide_float, push_dense, sweep_dense};
+use crate::kernels::replica::{
+    BitRows, DenseCoupling, DenseField, DenseJob, DenseSwept, FloatRule, GROUP, decide_float, push_dense, sweep_dense,
+};
 use crate::kernels::simd::Simd;
 use crate::plan::SpinPlan;
 use crate::plan::dense_plan::{DenseError, DensePlan, DenseRows, DenseSettings, Lines, f32_of_half};
@@ -31,6 +33,12 @@ pub struct DenseSampler {
     /// Clamped spins by slot, after the free ones.
     clamped: Vec<i8>,
     fields: Fields,
+    /// The rows as bits, if all couplings have one size: for sweeps in which adding the rows of all flips costs more.
+    bits: Option<BitRows>,
+    /// True after such a sweep: fields are to be counted from the bits before they are read.
+    is_stale: bool,
+    /// Flips of the last walk over all spins.
+    last_flips: u64,
     /// Energy of the kept fields, without the offset, in field steps.
     energy: f64,
     sweeps_since_refresh: u32,
@@ -102,6 +110,9 @@ impl DenseSampler {
             up: vec![0; dense.stride / GROUP],
             clamped: vec![-1; plan.n_spins() - plan.n_free()],
             fields,
+            bits: bit_rows(&dense),
+            is_stale: false,
+            last_flips: 0,
             energy: 0.0,
             sweeps_since_refresh: 0,
             refreshes: 0,
@@ -128,6 +139,7 @@ impl DenseSampler {
     /// # Panics
     /// If the kept energy differs by 1e-4 (1 + |E|) or more (integers: at all), which is a bug.
     pub fn audit(&mut self) {
+        self.freshen();
         let (energy, fields) = (self.energy, self.fields.clone());
         self.rebuild();
         if self.has_integer_fields() {
@@ -139,9 +151,25 @@ impl DenseSampler {
         }
     }
 
+    /// Counts the fields from the bits of couplings if walks have left them stale.
+    fn freshen(&mut self) {
+        if let Some(bits) = &self.bits
+            && std::mem::take(&mut self.is_stale)
+        {
+            let mut counted = vec![0; self.dense.stride];
+            bits.fill(self.simd, 0..self.up.len(), &self.up, &mut counted);
+            match &mut self.fields {
+                Fields::I16(fields) => fields.as_mut_slice().iter_mut().zip(counted).for_each(|(field, x)| *field = x as i16),
+                Fields::I32(fields) => fields.as_mut_slice().copy_from_slice(&counted),
+                Fields::F32(_) => unreachable!("bits go with integer fields"),
+            }
+        }
+    }
+
     /// Recomputes fields and energy from the spins and the rows, in f64.
     fn rebuild(&mut self) {
         self.sweeps_since_refresh = 0;
+        self.is_stale = false;
         let (n, stride, n_free) = (self.dense.n_free(), self.dense.stride, self.plan.n_free());
         let is_integer = self.has_integer_fields();
         let unit = f64::from(self.dense.unit);
@@ -164,6 +192,9 @@ impl DenseSampler {
             };
             twice_pairs += inside * signs[p];
             sites += outside * signs[p];
+            if let Some(bits) = &mut self.bits {
+                bits.set_field(p, &self.up, (inside + outside) as i32);
+            }
             match &mut self.fields {
                 Fields::I16(fields) => fields.as_mut_slice()[p] = (inside + outside) as i16,
                 Fields::I32(fields) => fields.as_mut_slice()[p] = (inside + outside) as i32,
@@ -201,17 +232,40 @@ impl DenseSampler {
     fn walk(&mut self, rule: Rule, key: StreamKey) -> DenseSwept {
         let rule = self.rule_in_steps(rule);
         let (n, largest) = (self.dense.n_free(), self.dense.largest);
-        with_kinds!(self, |of, fields| {
+        // A row is added in lines of 64 numbers, a line in the time of eight pushes to one field; either way the spins follow the same path.
+        let pulls = self.bits.as_ref().is_some_and(|bits| self.last_flips * (self.dense.stride / 8) as u64 > bits.cost(self.simd));
+        if !pulls {
+            self.freshen();
+        }
+        self.is_stale = pulls;
+        let bits = self.bits.as_ref().filter(|_| pulls);
+        let swept = with_kinds!(self, |of, fields| {
             let (rows, blocks) = (of.rows.as_slice(), of.blocks.as_slice());
-            sweep_dense(self.simd, DenseJob { rows, blocks, largest, fields, up: &mut self.up, n, rule, key })
-        })
+            sweep_dense(self.simd, DenseJob { rows, blocks, bits, largest, fields, up: &mut self.up, n, rule, key })
+        });
+        self.last_flips = swept.flips;
+        swept
     }
 
     fn sweep_at_random(&mut self, rule: Rule, key: StreamKey) -> DenseSwept {
+        self.freshen();
         let rule = self.rule_in_steps(rule);
         let n = self.dense.n_free();
         with_kinds!(self, |of, fields| visit_at_random(of.rows.as_slice(), fields, &mut self.up, n, rule, key))
     }
+}
+
+/// The couplings of byte rows as bits, if they all have one size.
+fn bit_rows(dense: &DensePlan) -> Option<BitRows> {
+    let DenseRows::I8(of) = &dense.rows else { return None };
+    let size = of.rows.as_slice().iter().map(|w| w.unsigned_abs()).max().filter(|&size| size > 0)?;
+    let rows = || of.rows.as_slice().chunks_exact(dense.stride).enumerate();
+    let couplings = rows().flat_map(|(p, row)| row.iter().enumerate().filter(|&(_, &w)| w != 0).map(move |(j, &w)| (p, j, w)));
+    if couplings.clone().any(|(.., w)| w.unsigned_abs() != size) {
+        return None;
+    }
+    let is_signed = couplings.clone().any(|(.., w)| w < 0);
+    Some(BitRows::of_couplings(dense.stride, is_signed, 2 * i32::from(size), couplings.map(|(p, j, w)| (p, j, w < 0))))
 }
 
 /// Visits `n` uniformly drawn spins; each block of 1,024 visits has its own stream.
@@ -301,6 +355,7 @@ impl SpinSampler for DenseSampler {
             self.rebuild();
             return;
         };
+        self.freshen();
         let p = p as usize;
         let was_up = self.is_up_at(p);
         self.up[p / GROUP] ^= 1 << (p % GROUP);
@@ -445,6 +500,34 @@ mod tests {
                         assert!(run(simd) == law, "{simd:?} differs from the law at {n} spins, {format:?} rows, {rule:?}");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn counting_fields_gives_the_path_of_adding_rows() {
+        for strength in [|bits: u64| if bits >> 63 == 1 { 0.25 } else { -0.25 }, |_| -1.0] {
+            let plan = Arc::new(compile_spins(&complete(150, strength), &(0..150).map(|v| v % 11 == 5).collect::<Vec<_>>()));
+            for simd in Simd::available() {
+                let mut counting = DenseSampler::new(Arc::clone(&plan), &DenseSettings::default(), simd).unwrap();
+                let mut adding = counting.clone();
+                adding.bits = None;
+                for sweep in 0..40 {
+                    // So that this sweep counts, whatever the backend thinks of its cost.
+                    counting.last_flips = if sweep % 4 < 3 { u64::from(u32::MAX) } else { 0 };
+                    for sampler in [&mut counting, &mut adding] {
+                        sampler.set_betas(&[0.02 * f64::from(sweep)]);
+                        sampler.sweep(Rule::HeatBath, Scan::Colours, key(sweep));
+                    }
+                    assert_eq!(counting.is_stale, sweep % 4 < 3);
+                    assert!(counting.up == adding.up && counting.energy == adding.energy, "{} differs at sweep {sweep}", simd.name());
+                }
+                for sampler in [&mut counting, &mut adding] {
+                    sampler.flip(7, 0);
+                    sampler.sweep(Rule::HeatBath, Scan::Random, key(99));
+                    sampler.audit();
+                }
+                assert!(counting.fields == adding.fields && counting.up == adding.up);
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::random::{StreamKey, Xoshiro8};
 
 use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
-use super::pull::{BitRows, GROUPS_PER_WORD};
+use super::pull::{BitRows, GROUPS_PER_WORD, fill_with};
 use super::rows::GROUP;
 use super::sweep::{Costs, Flips, Job, Levels, accept_part};
 use super::table::AcceptTable;
@@ -43,8 +43,8 @@ pub(super) unsafe fn costs<const HEAT_BATH: bool>(two_beta: f32, job: Job<'_, f3
 /// # Safety
 /// The processor must have AVX2 and POPCNT.
 #[target_feature(enable = "avx2,popcnt")]
-pub(super) unsafe fn pull(rows: &BitRows, groups: Range<usize>, up: &[[u16; GROUPS_PER_WORD]], fields: &mut [i32]) {
-    rows.fill_one_by_one(groups, up, fields);
+pub(super) unsafe fn fill(rows: &BitRows, groups: Range<usize>, up: &[[u16; GROUPS_PER_WORD]], fields: &mut [i32]) {
+    fill_with(Avx2(()), rows, groups, up, fields);
 }
 
 /// Sweeps over dense couplings.
@@ -261,6 +261,15 @@ impl Lanes for Avx2 {
     fn ints_load(self, from: &[i32; GROUP]) -> Self::Ints {
         // SAFETY: the token proves AVX2; the reference covers two registers.
         unsafe { [_mm256_loadu_si256(from.as_ptr().cast()), _mm256_loadu_si256(from.as_ptr().add(8).cast())] }
+    }
+
+    #[inline(always)]
+    fn ints_store(self, x: Self::Ints, to: &mut [i32; GROUP]) {
+        // SAFETY: the token proves AVX2; the reference covers two registers.
+        unsafe {
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), x[0]);
+            _mm256_storeu_si256(to.as_mut_ptr().add(8).cast(), x[1]);
+        }
     }
 
     #[inline(always)]

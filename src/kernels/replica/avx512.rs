@@ -10,12 +10,12 @@ use crate::random::{StreamKey, Xoshiro8};
 
 use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
-use super::pull::{BitRows, GROUPS_PER_WORD};
+use super::pull::{BitRows, GROUPS_PER_WORD, fill_with};
 use super::rows::GROUP;
 use super::sweep::{Flips, Job, accept_part};
 use super::table::AcceptTable;
 
-/// Proof that the processor has AVX-512 F, BW, DQ and VL; made only inside functions that enable them.
+/// Proof that the processor has AVX-512 F, BW, DQ, VL and VPOPCNTDQ; made only inside functions that enable them.
 #[derive(Clone, Copy)]
 struct Avx512(());
 
@@ -38,48 +38,20 @@ pub(super) unsafe fn costs<const HEAT_BATH: bool>(two_beta: f32, job: Job<'_, f3
     accept_part(Avx512(()), super::sweep::Costs::<HEAT_BATH> { two_beta }, job)
 }
 
-/// Makes the fields of groups by counting bits: sixteen positions at a time, in two registers of u64.
+/// Makes the fields of groups by counting bits.
 ///
 /// # Safety
-/// The processor must have AVX-512 F, BW, DQ, VL and VPOPCNTDQ; `groups` are groups of `rows`, `up` its words,
-/// and `fields` one a position.
+/// The processor must have AVX-512 F, BW, DQ, VL and VPOPCNTDQ.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,bmi1,bmi2,popcnt")]
-pub(super) unsafe fn pull<const SIGNED: bool>(rows: &BitRows, groups: Range<usize>, up: &[[u16; GROUPS_PER_WORD]], fields: &mut [i32]) {
-    for group in groups {
-        // SAFETY: each group and word has sixteen masks of neighbours (and of negative ones, if signed), each word
-        // of `up` is eight bytes, and each group has sixteen bases and fields.
-        unsafe {
-            let mut at = group * rows.n_words * GROUP;
-            let mut counts = [_mm512_setzero_si512(); 2];
-            for word in up {
-                let up = _mm512_set1_epi64(word.as_ptr().cast::<i64>().read_unaligned());
-                for (half, count) in counts.iter_mut().enumerate() {
-                    let neighbours = _mm512_loadu_si512(rows.neighbours.as_ptr().add(at + 8 * half).cast());
-                    let agreeing = if SIGNED {
-                        let negative = _mm512_loadu_si512(rows.negative.as_ptr().add(at + 8 * half).cast());
-                        // (up ^ negative) & neighbours
-                        _mm512_ternarylogic_epi64::<0x28>(up, negative, neighbours)
-                    } else {
-                        _mm512_and_si512(up, neighbours)
-                    };
-                    *count = _mm512_add_epi64(*count, _mm512_popcnt_epi64(agreeing));
-                }
-                at += GROUP;
-            }
-            let low = _mm512_castsi256_si512(_mm512_cvtepi64_epi32(counts[0]));
-            let counts = _mm512_inserti32x8::<1>(low, _mm512_cvtepi64_epi32(counts[1]));
-            let base = _mm512_loadu_si512(rows.base.as_ptr().add(group * GROUP).cast());
-            let made = _mm512_add_epi32(base, _mm512_mullo_epi32(counts, _mm512_set1_epi32(rows.twice)));
-            _mm512_storeu_si512(fields.as_mut_ptr().add(group * GROUP).cast(), made);
-        }
-    }
+pub(super) unsafe fn fill(rows: &BitRows, groups: Range<usize>, up: &[[u16; GROUPS_PER_WORD]], fields: &mut [i32]) {
+    fill_with(Avx512(()), rows, groups, up, fields);
 }
 
 /// Sweeps over dense couplings.
 ///
 /// # Safety
 /// As for [`levels`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,bmi1,bmi2,popcnt")]
 pub(super) unsafe fn dense<F: DenseField, W: DenseCoupling<F>>(job: DenseJob<'_, F, W>) -> DenseSwept {
     sweep_with(Avx512(()), job)
 }
@@ -199,6 +171,40 @@ impl Lanes for Avx512 {
     fn ints_load(self, from: &[i32; GROUP]) -> __m512i {
         // SAFETY: the token proves AVX-512; the reference covers 64 bytes.
         unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn ints_store(self, x: __m512i, to: &mut [i32; GROUP]) {
+        // SAFETY: the token proves AVX-512; the reference covers 64 bytes.
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), x) }
+    }
+
+    #[inline(always)]
+    fn pull(self, rows: &BitRows, group: usize, up: &[[u16; GROUPS_PER_WORD]]) -> __m512i {
+        let masks = |of: &[u64]| -> *const u64 { of[group * rows.n_words * GROUP..][..up.len() * GROUP].as_ptr() };
+        let neighbours = masks(&rows.neighbours);
+        let negative = (!rows.negative.is_empty()).then(|| masks(&rows.negative));
+        let base = rows.base.as_chunks::<GROUP>().0[group];
+        // SAFETY: the token proves AVX-512; each word of `up` has eight bytes and each word of the masks, as sliced, sixteen u64.
+        unsafe {
+            let mut counts = [_mm512_setzero_si512(); 2];
+            for (w, word) in up.iter().enumerate() {
+                let up = _mm512_set1_epi64(word.as_ptr().cast::<i64>().read_unaligned());
+                for (half, count) in counts.iter_mut().enumerate() {
+                    let at = w * GROUP + 8 * half;
+                    let neighbours = _mm512_loadu_si512(neighbours.add(at).cast());
+                    let agreeing = match negative {
+                        // (up ^ negative) & neighbours
+                        Some(negative) => _mm512_ternarylogic_epi64::<0x28>(up, _mm512_loadu_si512(negative.add(at).cast()), neighbours),
+                        None => _mm512_and_si512(up, neighbours),
+                    };
+                    *count = _mm512_add_epi64(*count, _mm512_popcnt_epi64(agreeing));
+                }
+            }
+            let low = _mm512_castsi256_si512(_mm512_cvtepi64_epi32(counts[0]));
+            let counts = _mm512_inserti32x8::<1>(low, _mm512_cvtepi64_epi32(counts[1]));
+            _mm512_add_epi32(self.ints_load(&base), _mm512_mullo_epi32(counts, _mm512_set1_epi32(rows.twice)))
+        }
     }
 
     #[inline(always)]

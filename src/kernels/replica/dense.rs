@@ -14,6 +14,8 @@
 //! the strictly sequential scan. Group g draws number
 //! g % 64 of the stream of block g / 64. Rows are added element by element: the order of additions
 //! to a field is that of the flips, and vector width decides nothing.
+//!
+//! With bit rows a group's fields are counted instead, and no row is added ([`BitRows`]).
 #![expect(unsafe_code, reason = "calls of functions that need vector instructions")]
 
 use crate::kernels::simd::Simd;
@@ -22,6 +24,7 @@ use crate::random::{StreamKey, Xoshiro8};
 
 use super::colours::FloatRule;
 use super::lanes::{Lanes, Scalar};
+use super::pull::BitRows;
 use super::rows::{GROUP, GROUPS_PER_BLOCK};
 
 /// Numbers of a row that are added without a branch; strides are multiples of it.
@@ -238,6 +241,8 @@ pub struct DenseJob<'a, F, W> {
     pub blocks: &'a [W],
     /// No smaller than any |J|, as stored (in units for i8).
     pub largest: f32,
+    /// The same couplings as bits, to count fields by instead of keeping them: `fields` is then neither read nor written.
+    pub bits: Option<&'a BitRows>,
     /// Local fields, `stride` of them.
     pub fields: &'a mut [F],
     /// Spins, a bit each, 16 to a mask, a set bit is +1; `stride / 16` masks.
@@ -292,7 +297,7 @@ pub fn push_dense<F: DenseField, W: DenseCoupling<F>>(rows: &[W], fields: &mut [
 /// The skeleton of all backends.
 #[inline(always)]
 pub(super) fn sweep_with<L: Lanes, F: DenseField, W: DenseCoupling<F>>(lanes: L, job: DenseJob<'_, F, W>) -> DenseSwept {
-    let DenseJob { rows, blocks, largest, fields, up, n, rule, key } = job;
+    let DenseJob { rows, blocks, bits, largest, fields, up, n, rule, key } = job;
     let stride = fields.len();
     let at_once = W::rows_at_once(largest);
     let mut swept = DenseSwept { by: Some(L::SIMD), ..DenseSwept::default() };
@@ -301,14 +306,17 @@ pub(super) fn sweep_with<L: Lanes, F: DenseField, W: DenseCoupling<F>>(lanes: L,
         if g.is_multiple_of(GROUPS_PER_BLOCK) {
             random = lanes.random_from(key.block((g / GROUPS_PER_BLOCK) as u32));
         }
-        let bits = lanes.random_next(&mut random);
+        let uniform = lanes.random_next(&mut random);
         let (thresholds, two_beta) = match rule {
-            FloatRule::Metropolis(two_beta) => (lanes.metropolis_thresholds(bits), two_beta),
-            FloatRule::HeatBath(two_beta) => (lanes.heat_bath_thresholds(bits), two_beta),
+            FloatRule::Metropolis(two_beta) => (lanes.metropolis_thresholds(uniform), two_beta),
+            FloatRule::HeatBath(two_beta) => (lanes.heat_bath_thresholds(uniform), two_beta),
         };
         let mut pending = if n - g * GROUP < GROUP { (1_u16 << (n - g * GROUP)) - 1 } else { u16::MAX };
         // The group's own fields are kept up to date flip by flip (in f32, which is exact for integers), all others once a group.
-        let mut group = F::load(Loads(lanes), fields[g * GROUP..].first_chunk().expect("fields come in whole groups"));
+        let mut group = match bits {
+            Some(bits) => lanes.ints_to_floats(lanes.pull(bits, g, up.as_chunks().0)),
+            None => F::load(Loads(lanes), fields[g * GROUP..].first_chunk().expect("fields come in whole groups")),
+        };
         let block = &blocks[g * GROUP * GROUP..];
         let mut pushes: [Push<'_, F, W>; GROUP] = [(&[], F::twice_spin(true)); GROUP];
         let mut n_pushes = 0;
@@ -324,15 +332,17 @@ pub(super) fn sweep_with<L: Lanes, F: DenseField, W: DenseCoupling<F>>(lanes: L,
             up[g] ^= 1 << k;
             let own = block[k as usize * GROUP..].first_chunk().expect("a spin has couplings to its group");
             group = lanes.floats_push(group, W::load(Loads(lanes), own), if was_up { -2.0 } else { 2.0 });
-            let position = g * GROUP + k as usize;
-            let row = &rows[position * stride..(position + 1) * stride];
-            lanes.prefetch(&row[..stride.min(PREFETCH)]);
-            pushes[n_pushes] = (row, F::twice_spin(!was_up));
-            n_pushes += 1;
+            if bits.is_none() {
+                let position = g * GROUP + k as usize;
+                let row = &rows[position * stride..(position + 1) * stride];
+                lanes.prefetch(&row[..stride.min(PREFETCH)]);
+                pushes[n_pushes] = (row, F::twice_spin(!was_up));
+                n_pushes += 1;
+            }
+            swept.flips += 1;
             pending &= !(u16::MAX >> (15 - k));
         }
         push_rows(fields, &pushes[..n_pushes], at_once);
-        swept.flips += n_pushes as u64;
     }
     swept
 }

@@ -5,6 +5,7 @@ use crate::math;
 use crate::plan::dense_plan::f32_of_half;
 use crate::random::{StreamKey, Xoshiro8, uniform_f32_from};
 
+use super::pull::{BitRows, GROUPS_PER_WORD};
 use super::rows::GROUP;
 use super::sweep::Flips;
 use super::table::{AcceptTable, uniform_odd};
@@ -35,6 +36,16 @@ pub(super) trait Lanes: Copy {
 
     fn ints_zero(self) -> Self::Ints;
     fn ints_load(self, from: &[i32; GROUP]) -> Self::Ints;
+    fn ints_store(self, x: Self::Ints, to: &mut [i32; GROUP]);
+    /// The fields of a group, counted from the bits of the spins.
+    #[inline(always)]
+    fn pull(self, rows: &BitRows, group: usize, up: &[[u16; GROUPS_PER_WORD]]) -> Self::Ints {
+        let mut fields = [0; GROUP];
+        for (k, field) in fields.iter_mut().enumerate() {
+            *field = rows.field(group * GROUP + k, up);
+        }
+        self.ints_load(&fields)
+    }
     /// x where the mask is set, -x elsewhere.
     fn ints_negate_unless(self, x: Self::Ints, mask: u16) -> Self::Ints;
     /// sum + x where the mask is set, sum elsewhere.
@@ -135,6 +146,11 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn ints_load(self, from: &[i32; GROUP]) -> Self::Ints {
         *from
+    }
+
+    #[inline(always)]
+    fn ints_store(self, x: Self::Ints, to: &mut [i32; GROUP]) {
+        *to = x;
     }
 
     #[inline(always)]
