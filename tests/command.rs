@@ -199,6 +199,19 @@ fn a_planted_difference_is_reported_with_step_and_place() {
         },
         &["step 4,", "neuron/spins/Activation"],
     );
+    // A line of hashes that is no longer linked to the one before.
+    plant(
+        "hashes.jsonl",
+        &|text| {
+            let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+            let digits = "\"chain\":\"";
+            let at = lines[6].find(digits).unwrap() + digits.len();
+            let digit = if &lines[6][at..=at] == "0" { "1" } else { "0" };
+            lines[6].replace_range(at..=at, digit);
+            lines.concat()
+        },
+        &["step 6,", "chain of hashes"],
+    );
     // A kept state with one neuron changed, sealed as if it were right.
     let path = run.join("snapshots/step-000000000005.bin");
     let mut kept = lehr::run::checkpoint::Checkpoint::decode(&fs::read(&path).unwrap()).unwrap();

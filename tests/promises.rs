@@ -144,3 +144,26 @@ fn interrupted_repetitions_go_on_where_each_of_them_stood() {
     let rows = |name: &str| fs::read_to_string(dir.path().join(name).join("runs.csv")).unwrap();
     assert_eq!(rows("stopped"), rows("whole"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_killed_repetition_goes_on_from_the_checkpoint_that_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write_scene(dir.path(), "reps", &scene("Sample(temperature: 2.0)", 2000));
+    expect(dir.path(), &["run", &file, "--quiet", "--reps", "1", "--out", "whole"], 0);
+    let args = ["run", &file, "--quiet", "--reps", "1", "--checkpoint-every", "3", "--out", "killed"];
+    let mut child = lehr(dir.path(), &args).spawn().unwrap();
+    let checkpoint = dir.path().join("killed/unfinished/rep-000000.bin");
+    // The scene alone says nothing of checkpoints, and thirty seconds have not passed.
+    while !checkpoint.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    assert!(checkpoint.exists(), "the run ended without a checkpoint");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let kept = lehr::run::checkpoint::Checkpoint::decode(&fs::read(&checkpoint).unwrap()).unwrap();
+    assert!(kept.step.is_multiple_of(3) && kept.step > 0, "{}", kept.step);
+    expect(dir.path(), &["run", "killed", "--resume", "--quiet"], 0);
+    let rows = |name: &str| fs::read_to_string(dir.path().join(name).join("runs.csv")).unwrap();
+    assert_eq!(rows("killed"), rows("whole"));
+}

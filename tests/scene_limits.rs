@@ -191,3 +191,21 @@ fn hostile_texts_are_refused_quickly_and_in_little_memory() {
         assert!(report.complaints.len() <= 21);
     }
 }
+
+#[test]
+fn numbers_that_kernels_cannot_hold_are_refused_where_they_stand() {
+    let refused = |population: &str, couplings: &str, code: Code, place: &str| {
+        let scene = format!(
+            "// x\nScene(format: 1, populations: [Spins(name: \"a\", {population})], projections: [Symmetric(couplings: {couplings})], systems: [Anneal()])"
+        );
+        let report = load(&text(scene, Path::new(".")), &[], Limits { memory: Some(u64::MAX / 2) }).expect_err("refused");
+        let shown = report.render(Format::Short);
+        assert!(report.complaints.iter().any(|c| c.code == code) && shown.contains(place), "{shown}");
+    };
+    // Sums of such couplings overflow, long after the start.
+    refused("count: 2", "Pairs([(0, 1, 3e38)])", Code::OutOfRange, "3e38");
+    refused("count: 2, field: -2e30", "Pairs([(0, 1, 1.0)])", Code::OutOfRange, "field is -2");
+    refused("count: 9", "Lattice(width: 3, height: 3, strengths: Gaussian(1e31))", Code::OutOfRange, "strengths");
+    // Rows of the kernels name 2^30 spins.
+    refused("count: 1073741825", "RandomGraph(n_couplings: 1)", Code::TooManyNeurons, "1073741825");
+}

@@ -201,3 +201,31 @@ fn what_does_not_fit_is_refused_with_its_place() {
     let error = thermo::attach(&mut sim, spins(LANES), &sample, 1).unwrap_err().to_string();
     assert!(error.contains("neuron 2"), "{error}");
 }
+
+#[test]
+fn lanes_start_from_the_activations_and_follow_an_edit_of_them() {
+    let model = model(12);
+    let mut sim = Simulation::new(Seed(9));
+    sim.add(thermo::columns);
+    let mut plan = blueprint(&model);
+    plan.populations[0].activations = (0..12).map(|v| if v % 3 == 0 { 1.0 } else { -1.0 }).collect();
+    sim.build(plan).unwrap();
+    // So cold and aligned that nothing moves: a strong field holds every spin where it stands.
+    for (v, bias) in sim.neurons_mut::<Bias>("spins").unwrap().iter_mut().enumerate() {
+        bias.0 = if v % 3 == 0 { 50.0 } else { -50.0 };
+    }
+    let cold = SampleSettings { from: 1e-3, to: 1e-3, random_start: false, ..SampleSettings::default() };
+    thermo::attach(&mut sim, spins(LANES), &MethodSettings::Sample(cold), 1).unwrap();
+    let network = sim.world().resource::<thermo::SpinNetwork>();
+    for v in 0..12 {
+        let slot = network.engine().plan().slot[v] as usize;
+        assert!((0..64).all(|replica| network.engine().is_up(slot, replica) == (v % 3 == 0)), "neuron {v}");
+    }
+    sim.step().unwrap();
+    sim.neurons_mut::<Bias>("spins").unwrap()[5].0 = 50.0;
+    sim.neurons_mut::<Activation>("spins").unwrap()[5].0 = 1.0;
+    sim.step().unwrap();
+    let lanes = sim.neurons::<SpinLanes>("spins").unwrap();
+    assert_eq!(lanes[5].0[0], u64::MAX);
+    assert_eq!(lanes[2].0[0], 0);
+}

@@ -18,7 +18,8 @@ use crate::scene::Checked;
 pub(super) fn run_all(args: &RunArgs, checked: &Checked, place: &Place, n_reps: u64, n_threads: usize) -> Result<Outcome, RunError> {
     let started = now();
     let n_jobs = jobs_within_memory(args, checked, n_reps, n_threads);
-    let settings = BatchSettings { n_reps, n_jobs, n_threads: (n_threads / n_jobs).max(1) };
+    let checkpoint_every = args.checkpoint_every.or(checked.scene.checkpoint_every);
+    let settings = BatchSettings { n_reps, n_jobs, n_threads: (n_threads / n_jobs).max(1), checkpoint_every };
     let mut manifest = BatchManifest::new(checked, &args.scene.display().to_string(), &args.changes.overrides, n_reps);
     if place.resumes {
         let old = BatchManifest::read(&DiskFs, &place.dir)?;

@@ -66,6 +66,11 @@ pub(super) fn metrics_json(metrics: &[(String, f64)]) -> Value {
     Value::Object(metrics.iter().map(|(name, value)| (name.clone(), json!(value))).collect())
 }
 
+/// Names of missing rows and why they are missing, as a JSON object.
+pub(super) fn reasons_json(absent: &[(&'static str, &'static str)]) -> Value {
+    Value::Object(absent.iter().map(|(name, reason)| ((*name).to_owned(), json!(reason))).collect())
+}
+
 /// True if standard error may be coloured: a terminal, and NO_COLOR is not set.
 pub(super) fn stderr_has_colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())

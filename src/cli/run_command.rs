@@ -245,8 +245,9 @@ impl Watcher for Front {
 
 /// The metric that a user looks at first.
 fn headline(metrics: &[(String, f64)]) -> Option<(&str, f64)> {
-    let wanted = ["best_cut", "cut", "success_rate", "best_energy", "energy"];
-    wanted.iter().find_map(|name| metrics.iter().find(|(metric, _)| metric == name)).map(|(name, value)| (name.as_str(), *value))
+    let wanted = ["best_cut", "recall_rate_", "best_energy", "energy"];
+    let is_wanted = |metric: &str, name: &str| metric == name || name.ends_with('_') && metric.starts_with(name);
+    wanted.iter().find_map(|name| metrics.iter().find(|(metric, _)| is_wanted(metric, name))).map(|(name, value)| (name.as_str(), *value))
 }
 
 struct Summary<'a> {
@@ -271,6 +272,7 @@ impl Summary<'_> {
                 "seed": self.seed,
                 "label": self.label,
                 "metrics": output::metrics_json(&self.end.metrics),
+                "absent": output::reasons_json(&self.end.absent),
                 "state_hash": self.end.state_hash,
                 "run_dir": self.dir,
                 "seconds": self.seconds,
@@ -296,6 +298,9 @@ impl Summary<'_> {
             self.end.metrics.iter().partition(|(name, _)| name.starts_with("best_") || name.contains("cut"));
         for (name, value) in first.into_iter().chain(rest) {
             text += &format!("  {:<22} {}\n", name.replace('_', " "), output::number(*value));
+        }
+        for (name, reason) in &self.end.absent {
+            text += &format!("  {:<22} none: {reason}\n", name.replace('_', " "));
         }
         if let Some(updates) = self.end.updates.filter(|_| self.stepping > 0.0) {
             text += &format!("  {:<22} {}spin updates/s\n", "rate", output::count(updates as f64 / self.stepping));
@@ -326,6 +331,16 @@ mod tests {
     use super::*;
     use crate::run::checkpoint::CheckpointError;
     use crate::simulation::StepError;
+
+    #[test]
+    fn the_headline_is_what_the_scene_is_about() {
+        let named = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 1.0)).collect::<Vec<_>>();
+        let check = |names: &[&str], expected: &str| assert_eq!(headline(&named(names)).map(|(name, _)| name), Some(expected));
+        check(&["acceptance", "best_cut", "best_energy", "energy"], "best_cut");
+        check(&["recall_overlap_hebb", "recall_rate_hebb", "recall_rate_hebb_error"], "recall_rate_hebb");
+        check(&["acceptance", "best_energy", "energy"], "best_energy");
+        assert_eq!(headline(&named(&["acceptance"])), None);
+    }
 
     #[test]
     fn every_kind_of_error_has_its_exit_code() {

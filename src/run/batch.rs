@@ -4,7 +4,8 @@
 //! meanwhile; when all have ended the file is put in order, and then its bytes depend neither on the
 //! number of workers nor on interruptions. Wall times, which do, go to `times.csv`.
 //!
-//! A run that is interrupted, or takes longer than a while, leaves a checkpoint in `unfinished/`.
+//! A run that is interrupted leaves a checkpoint in `unfinished/`, and one under way does at the steps
+//! asked for, or now and then.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ pub const TIMES_FILE: &str = "times.csv";
 pub const FAILURES_FILE: &str = "failures.csv";
 /// Name of the folder of checkpoints of runs that are not finished.
 pub const UNFINISHED_DIR: &str = "unfinished";
-/// Time between checkpoints of one run.
+/// Time between checkpoints of one run, unless steps are asked for.
 const INTERVAL: Duration = Duration::from_secs(30);
 const RESULTS_LIMIT: u64 = 4 << 30;
 
@@ -48,6 +49,8 @@ pub struct BatchSettings {
     pub n_jobs: usize,
     /// Threads of each run, 1 or more.
     pub n_threads: usize,
+    /// Steps between checkpoints of each run; `None` for one every 30 seconds.
+    pub checkpoint_every: Option<u64>,
 }
 
 /// A run of a batch that ended.
@@ -217,7 +220,11 @@ fn one_run(shared: &Shared<'_>, rep: u64) -> Result<Option<Ended>, RunError> {
     let mut saved = now();
     while sim.step_count() < scene.steps && !is_finished(&sim) {
         let is_stopped = shared.stop.load(Ordering::Relaxed);
-        if is_stopped || now() - saved > INTERVAL {
+        let is_due = match shared.settings.checkpoint_every {
+            Some(every) => sim.step_count().is_multiple_of(every.max(1)),
+            None => now() - saved > INTERVAL,
+        };
+        if is_stopped || is_due {
             if sim.step_count() > 0 {
                 checkpoint_of(&sim, seed, digest)?.write(shared.fs, &path)?;
             }

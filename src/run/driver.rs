@@ -14,11 +14,11 @@ use crate::run::best::{BEST_FILE, best_csv};
 use crate::run::checkpoint::{Checkpoint, CheckpointError, CheckpointStore, Digest, hex};
 use crate::run::fs::{self, Fs};
 use crate::run::manifest::{Manifest, ManifestError, Status};
-use crate::run::recorder::{HASHES_FILE, HashLine, Log, METRICS_FILE, metrics_line, short};
+use crate::run::recorder::{HASHES_FILE, HashLine, Log, METRICS_FILE, last_line, metrics_line, read_log, short};
 use crate::scene::Report;
 use crate::simulation::{Simulation, StepError};
 use crate::snapshot::SnapshotError;
-use crate::thermo::SpinNetwork;
+use crate::thermo::{SpinNetwork, absent_diagnostics};
 
 /// Name of the resolved scene in a run directory.
 pub const SCENE_FILE: &str = "scene.ron";
@@ -178,6 +178,8 @@ pub struct RunEnd {
     pub step: u64,
     /// Metrics of the last step.
     pub metrics: Vec<(String, f64)>,
+    /// Diagnostics that the result does not have, each with the reason.
+    pub absent: Vec<(&'static str, &'static str)>,
     /// Hash of the state.
     pub state_hash: String,
     /// Spin updates attempted by this process, over all replicas, if the run has spins.
@@ -193,6 +195,8 @@ pub struct Run<'a> {
     manifest: Manifest,
     metrics: Log,
     hashes: Log,
+    /// The chain of the last line of `hashes`.
+    chain: String,
     saved_step: Option<u64>,
 }
 
@@ -216,10 +220,10 @@ pub fn is_finished(sim: &Simulation) -> bool {
     sim.world().resource::<Metrics>().is_finished()
 }
 
-/// The line of `hashes.jsonl` for the state of `sim`.
+/// The line of `hashes.jsonl` for the state of `sim`, not yet linked to the line before.
 pub fn hash_line(sim: &Simulation) -> HashLine {
     let sections = sim.section_hashes().into_iter().map(|(name, hash)| (name, short(&hash.0))).collect();
-    HashLine { step: sim.step_count(), state: sim.state_hash().to_string(), sections }
+    HashLine { step: sim.step_count(), state: sim.state_hash().to_string(), sections, chain: String::new() }
 }
 
 /// Steps between hashes of the state: every record while the state is small.
@@ -260,10 +264,12 @@ impl<'a> Run<'a> {
         let scene_path = dir.join(SCENE_FILE);
         fs::replace(fs, &scene_path, &[scene.as_bytes()]).map_err(io_error(&scene_path))?;
         let metrics = Log::create(fs, dir.join(METRICS_FILE)).map_err(io_error(dir))?;
-        let mut hashes = Log::create(fs, dir.join(HASHES_FILE)).map_err(io_error(dir))?;
-        hashes.push(fs, &hash_line(sim).text()).map_err(io_error(dir))?;
-        manifest.write(fs, dir)?;
-        Ok(Run { fs, dir: dir.to_owned(), store, scene_hash, manifest, metrics, hashes, saved_step: None })
+        let hashes = Log::create(fs, dir.join(HASHES_FILE)).map_err(io_error(dir))?;
+        let chain = String::new();
+        let mut run = Run { fs, dir: dir.to_owned(), store, scene_hash, manifest, metrics, hashes, chain, saved_step: None };
+        run.record_hash(sim)?;
+        run.manifest.write(fs, dir)?;
+        Ok(run)
     }
 
     /// Goes on with the run in `dir` where its newest usable checkpoint stands, which is loaded into
@@ -311,10 +317,14 @@ impl<'a> Run<'a> {
         let mut hashes = Log::reopen(fs, dir.join(HASHES_FILE), keep(hash_every)).map_err(io_error(dir))?;
         if saved_step.is_none() {
             hashes = Log::create(fs, dir.join(HASHES_FILE)).map_err(io_error(dir))?;
-            hashes.push(fs, &hash_line(sim).text()).map_err(io_error(dir))?;
         }
+        let chain = last_chain(fs, &dir.join(HASHES_FILE))?;
         let manifest = Manifest { step: at, status: Status::Running, ..wanted };
-        Ok(Run { fs, dir: dir.to_owned(), store, scene_hash, manifest, metrics, hashes, saved_step })
+        let mut run = Run { fs, dir: dir.to_owned(), store, scene_hash, manifest, metrics, hashes, chain, saved_step };
+        if saved_step.is_none() {
+            run.record_hash(sim)?;
+        }
+        Ok(run)
     }
 
     /// Steps `sim` until it took its steps, finished early, failed or `stop` was set; every step that
@@ -366,7 +376,8 @@ impl<'a> Run<'a> {
         let state_hash = self.manifest.state_hash.clone().expect("save sets the hash");
         // The engine counts from zero again whenever its plan is compiled anew.
         let updates = updates_of(sim).map(|after| after - updates_before.filter(|before| *before <= after).unwrap_or(0));
-        Ok(RunEnd { status, step: sim.step_count(), metrics: metrics_of(sim), state_hash, updates })
+        let absent = absent_diagnostics(sim.world());
+        Ok(RunEnd { status, step: sim.step_count(), metrics: metrics_of(sim), absent, state_hash, updates })
     }
 
     /// Writes what the logs get for the step that was just taken.
@@ -379,8 +390,15 @@ impl<'a> Run<'a> {
             watcher.recorded(step, &metrics);
         }
         if is_last || step.is_multiple_of(self.manifest.hash_every) {
-            self.hashes.push(self.fs, &hash_line(sim).text()).map_err(io_error(&self.dir))?;
+            self.record_hash(sim)?;
         }
+        Ok(())
+    }
+
+    fn record_hash(&mut self, sim: &Simulation) -> Result<(), RunError> {
+        let line = hash_line(sim).linked(&self.chain);
+        self.hashes.push(self.fs, &line.text()).map_err(io_error(&self.dir))?;
+        self.chain = line.chain;
         Ok(())
     }
 
@@ -432,6 +450,15 @@ impl<'a> Run<'a> {
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
+}
+
+/// The chain of the last line of a log of hashes; empty if there is no line.
+fn last_chain(fs: &dyn Fs, path: &Path) -> Result<String, RunError> {
+    let bytes = read_log(fs, path).map_err(io_error(path))?;
+    let Some(line) = last_line(&bytes) else { return Ok(String::new()) };
+    let number = bytes.iter().filter(|&&b| b == b'\n').count();
+    let bad = |e: serde_json::Error| RunError::BadLog { path: path.to_owned(), line: number, what: e.to_string() };
+    Ok(serde_json::from_slice::<HashLine>(line).map_err(bad)?.chain)
 }
 
 /// Loads a checkpoint into a simulation that was built from its scene.

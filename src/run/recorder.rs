@@ -43,9 +43,30 @@ pub struct HashLine {
     pub state: String,
     /// The first 16 hexadecimal digits of the hash of each section, in their order.
     pub sections: Vec<(String, String)>,
+    /// The hash of this line and of the chain of the line before: it names all states so far.
+    pub chain: String,
 }
 
 impl HashLine {
+    /// The line linked to the chain of the line before it, which is empty before the first.
+    #[must_use]
+    pub fn linked(mut self, before: &str) -> HashLine {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        add(before);
+        add(&self.state);
+        for (name, hash) in &self.sections {
+            add(name);
+            add(hash);
+        }
+        hasher.update(&self.step.to_le_bytes());
+        self.chain = hasher.finalize().to_hex().to_string();
+        self
+    }
+
     /// The line as text.
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("a hash line holds text and numbers only") + "\n"
@@ -204,7 +225,13 @@ mod tests {
             step: 1,
             state: String::new(),
             sections: sections.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),
+            chain: String::new(),
         };
+        let linked = line(&[("x", "1")]).linked("");
+        assert_eq!(linked.clone().linked(""), linked);
+        for other in [line(&[("x", "2")]).linked(""), line(&[("x1", "")]).linked(""), line(&[("x", "1")]).linked("y")] {
+            assert_ne!(other.chain, linked.chain);
+        }
         let a = line(&[("x", "1"), ("y", "2")]);
         assert_eq!(a.first_difference(&a), None);
         assert_eq!(a.first_difference(&line(&[("x", "1"), ("y", "3")])).as_deref(), Some("y"));

@@ -77,6 +77,20 @@ impl Records {
         Ok(Records { metrics, hashes })
     }
 
+    /// The chain of the last line of hashes before `step`; empty if there is none.
+    fn chain_before(&self, step: u64) -> &str {
+        self.hashes.range(..step).next_back().map_or("", |(_, line)| line.chain.as_str())
+    }
+
+    /// The first line of hashes that is not linked to the line before it.
+    fn first_unlinked(&self) -> Option<Mismatch> {
+        self.hashes.iter().find_map(|(&step, line)| {
+            let linked = line.clone().linked(self.chain_before(step));
+            let column = "chain of hashes".to_owned();
+            (linked != *line).then(|| Mismatch { step, column, place: None, recorded: line.chain.clone(), replayed: linked.chain })
+        })
+    }
+
     /// The last step that anything was recorded at.
     pub fn last_step(&self) -> u64 {
         self.metrics.keys().chain(self.hashes.keys()).copied().max().unwrap_or(0)
@@ -138,6 +152,8 @@ pub fn verify(fs: &dyn Fs, run: &OpenRun, steps: RangeInclusive<u64>, watcher: &
         let (column, replayed) = ("the run".to_owned(), format!("finished at step {}", verdict.to));
         verdict.mismatch = Some(Mismatch { step: verdict.to, column, place: None, recorded: format!("goes on to step {last}"), replayed });
     }
+    // What the replay did not reach is at least whole: no line was changed, added or taken out.
+    verdict.mismatch = verdict.mismatch.or_else(|| records.first_unlinked());
     Ok(verdict)
 }
 
@@ -161,12 +177,14 @@ fn compare_step(
     }
     // 2. Hashes name the column.
     if let Some(recorded) = records.hashes.get(&step) {
-        let replayed = hash_line(sim);
+        let replayed = hash_line(sim).linked(records.chain_before(step));
         if *recorded != replayed {
-            let column = recorded.first_difference(&replayed).unwrap_or_else(|| "the whole state".to_owned());
-            let hash = |line: &HashLine| {
-                let section = line.sections.iter().find(|(name, _)| *name == column);
-                section.map_or_else(|| line.state.clone(), |(_, hash)| format!("hash {hash}"))
+            let of_all = if recorded.state == replayed.state { "chain of hashes" } else { "the whole state" };
+            let column = recorded.first_difference(&replayed).unwrap_or_else(|| of_all.to_owned());
+            let hash = |line: &HashLine| match line.sections.iter().find(|(name, _)| *name == column) {
+                Some((_, hash)) => format!("hash {hash}"),
+                None if recorded.state == replayed.state => line.chain.clone(),
+                None => line.state.clone(),
             };
             let (recorded, replayed) = (hash(recorded), hash(&replayed));
             return Ok(Some(Mismatch { step, column, place: None, recorded, replayed }));

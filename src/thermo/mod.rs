@@ -1,8 +1,10 @@
 //! The heat bath: spin networks of a world, and the methods that sample, anneal and temper them.
 
+pub mod diagnostics;
 pub mod recall;
 pub mod spin_method;
 pub mod spin_network;
 
+pub use diagnostics::absent_diagnostics;
 pub use spin_method::{KnownOptimum, MaxCut, SpinMethod};
 pub use spin_network::{SpinNetwork, SpinSettings, SpinValues, ThermoError, attach, columns};

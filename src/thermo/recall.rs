@@ -11,6 +11,8 @@ use bevy_ecs::resource::Resource;
 use bevy_ecs::system::{Res, ResMut};
 
 use crate::components::{Activation, Metrics, RunSeed, StepCount};
+use crate::engine::diagnostics::{Moments, binomial_error};
+use crate::engine::methods::DIAGNOSTICS;
 use crate::engine::spins::{Rule, Scan, SpinSampler, SweepKey, replica::ReplicaSampler};
 use crate::kernels::simd::Simd;
 use crate::phases::Phase;
@@ -58,16 +60,16 @@ pub fn attach(sim: &mut Simulation, settings: RecallSettings) -> Result<(), Ther
 }
 
 #[derive(Resource)]
-struct Recall {
+pub(super) struct Recall {
     settings: RecallSettings,
     simd: Simd,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Tally {
-    trials: u64,
     successes: u64,
-    overlap_sum: f64,
+    /// Overlaps of all trials.
+    overlap: Moments,
 }
 
 #[derive(Resource)]
@@ -77,22 +79,20 @@ impl Checkpointed for RecallTally {
     const NAME: &'static str = "recall";
 
     fn save(&self, snapshot: &mut Snapshot) {
-        snapshot.put("recall/trials", &self.0.iter().map(|t| t.trials).collect::<Vec<_>>());
         snapshot.put("recall/successes", &self.0.iter().map(|t| t.successes).collect::<Vec<_>>());
-        snapshot.put("recall/overlap_sum", &self.0.iter().map(|t| t.overlap_sum).collect::<Vec<_>>());
+        snapshot.put("recall/overlap", &Moments::pack(&self.0.iter().map(|t| t.overlap).collect::<Vec<_>>()));
     }
 
     fn load(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let trials: Vec<u64> = snapshot.get_n("recall/trials", self.0.len())?;
         let successes: Vec<u64> = snapshot.get_n("recall/successes", self.0.len())?;
-        let overlaps: Vec<f64> = snapshot.get_n("recall/overlap_sum", self.0.len())?;
-        for (k, ((&trials, &successes), &overlap_sum)) in trials.iter().zip(&successes).zip(&overlaps).enumerate() {
-            if successes > trials || !overlap_sum.is_finite() {
-                let what = format!("network {k} has {successes} successes in {trials} trials, overlaps {overlap_sum}");
+        let overlaps = Moments::unpack("recall/overlap", self.0.len(), snapshot)?;
+        for (k, (&successes, overlap)) in successes.iter().zip(&overlaps).enumerate() {
+            if successes > overlap.count() || overlap.count() > 0 && overlap.mean().abs() > 1.0 {
+                let what = format!("network {k} has {successes} successes, overlaps {overlap:?}");
                 return Err(SnapshotError::Invalid { name: "recall/successes".to_owned(), what });
             }
-            self.0[k] = Tally { trials, successes, overlap_sum };
         }
+        self.0 = successes.into_iter().zip(overlaps).map(|(successes, overlap)| Tally { successes, overlap }).collect();
         Ok(())
     }
 }
@@ -122,16 +122,24 @@ fn recall_patterns(
             last = descend(&mut engine, &shown, settings.max_sweeps, sweeps);
             let overlap = overlap(&last, pattern, has_fields);
             let t = &mut tally.0[k];
-            t.trials += 1;
             t.successes += u64::from(overlap == 1.0);
-            t.overlap_sum += overlap;
+            t.overlap.push(overlap);
         }
         show(&mut columns.p1(), parts[0].0, &last);
         let t = tally.0[k];
-        metrics.set(&format!("recall_rate_{name}"), t.successes as f64 / t.trials as f64);
-        metrics.set(&format!("recall_overlap_{name}"), t.overlap_sum / t.trials as f64);
+        let trials = t.overlap.count();
+        metrics.set(&format!("recall_rate_{name}"), t.successes as f64 / trials as f64);
+        metrics.set(&format!("recall_rate_{name}_error"), binomial_error(t.successes, trials));
+        metrics.set(&format!("recall_overlap_{name}"), t.overlap.mean());
+        metrics.set(&format!("recall_overlap_{name}_error"), (t.overlap.variance() / trials as f64).sqrt());
+        metrics.set("recall_trials", trials as f64);
     }
     Ok(())
+}
+
+/// Why a recall has none of the diagnostics of sampling.
+pub(super) fn absent() -> Vec<(&'static str, &'static str)> {
+    DIAGNOSTICS.into_iter().map(|row| (row, "a descent at zero temperature samples nothing; rates have error bars instead")).collect()
 }
 
 /// `pattern` with a fraction of its spins flipped.

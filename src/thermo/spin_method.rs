@@ -123,6 +123,8 @@ fn report(
     optimum: Option<Res<KnownOptimum>>,
 ) {
     metrics.set("acceptance", method.acceptance);
+    // What an earlier step reported must not stand beside a result that has it no more.
+    method.state.absent().iter().for_each(|(name, _)| metrics.remove(name));
     for (name, value) in method.state.report() {
         metrics.set(&name, value);
     }

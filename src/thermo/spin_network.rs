@@ -6,7 +6,8 @@
 //! spins with J = W/4 (v = (1+s)/2), at the same energies.
 //!
 //! `Activation` and, for replica lanes, `SpinLanes` hold the state; a clamped unit has its `Activation`
-//! in all lanes. The engine is a workspace that is filled from them when they differ. The plan is compiled when the structure has changed and
+//! in all lanes, and so has one whose `Activation` was written from outside. The engine is a workspace
+//! that is filled from them when they differ. The plan is compiled when the structure has changed and
 //! refreshed when weights, biases or clamps have.
 
 use std::sync::Arc;
@@ -311,9 +312,18 @@ fn load_lanes(network: &mut SpinNetwork, neurons: &NeuronInputs) {
     let mut wanted = Vec::with_capacity(network.engine().plan().n_spins());
     for &(idx, _) in &network.parts {
         let Some((_, clamps, activations, lanes)) = neurons.get(idx) else { continue };
-        let clamped_to = |a: &Activation| if a.0 > 0.0 { all_up } else { [0; 8] };
+        // Replica 0 is what `Activation` shows, so where the two part somebody wrote the activation (a
+        // start, an edit), and it holds for all lanes.
         let units = lanes.iter().zip(clamps).zip(activations);
-        wanted.extend(units.map(|((lanes, clamp), a)| if clamp.is_clamped() { clamped_to(a) } else { lanes.0 }));
+        wanted.extend(units.map(|((lanes, clamp), a)| {
+            let is_up = a.0 > 0.0;
+            let is_written = clamp.is_clamped() || (lanes.0[0] & 1 == 1) != is_up;
+            match (is_written, is_up) {
+                (true, true) => all_up,
+                (true, false) => [0; 8],
+                (false, _) => lanes.0,
+            }
+        }));
     }
     let engine = network.engine_mut();
     let mut held = vec![[0; 8]; wanted.len()];

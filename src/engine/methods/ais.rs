@@ -29,6 +29,8 @@ pub struct Ais {
     step: u64,
     forward: Vec<f64>,
     backward: Vec<f64>,
+    /// What [`Ais::weighted_energy`] says once the runs forwards are done; zeros before.
+    at_end: [f64; 3],
     energies: Vec<f64>,
     best: BestState,
     n_spins: usize,
@@ -63,6 +65,7 @@ impl Ais {
             step: 0,
             forward: vec![0.0; n],
             backward: vec![0.0; n],
+            at_end: [0.0; 3],
             energies: vec![f64::INFINITY; n],
             best: BestState::default(),
             n_spins: sampler.plan().n_spins(),
@@ -112,6 +115,10 @@ impl Ais {
         sampler.energies(&mut self.energies);
         self.best.offer(sampler, &self.energies);
         self.step += 1;
+        if self.step == n {
+            let (mean, error, variance) = self.weigh_energies();
+            self.at_end = [mean, error, variance];
+        }
         sweeps
     }
 
@@ -141,19 +148,29 @@ impl Ais {
         (self.settings.reverse && self.is_finished()).then(|| ln_mean(&self.backward, self.ln_z0, -1.0))
     }
 
-    /// Mean, standard error and variance of the energy at [`Ais::beta`] on the way forwards, by the
-    /// weights of the replicas: the annealed states alone lag behind their temperature.
+    /// The inverse temperature that [`Ais::weighted_energy`] speaks of: the last one reached forwards.
+    pub fn weighted_beta(&self) -> f64 {
+        self.beta_at(self.step.min(u64::from(self.settings.n_steps)))
+    }
+
+    /// Mean, standard error and variance of the energy at [`Ais::weighted_beta`], by the weights of
+    /// the runs forwards: the annealed states alone lag behind their temperature.
     pub fn weighted_energy(&self) -> Option<(f64, f64, f64)> {
-        if self.step == 0 || self.step > u64::from(self.settings.n_steps) {
-            return None;
+        match self.step {
+            0 => None,
+            step if step < u64::from(self.settings.n_steps) => Some(self.weigh_energies()),
+            _ => Some((self.at_end[0], self.at_end[1], self.at_end[2])),
         }
+    }
+
+    fn weigh_energies(&self) -> (f64, f64, f64) {
         let total = math::log_sum_exp(&self.forward);
         let weights: Vec<f64> = self.forward.iter().map(|l| math::exp(l - total)).collect();
         let of_all = |f: &dyn Fn(f64, f64) -> f64| weights.iter().zip(&self.energies).map(|(&w, &e)| f(w, e)).sum::<f64>();
         let mean = of_all(&|w, e| w * e);
         let variance = of_all(&|w, e| w * (e - mean) * (e - mean));
         let squared_error = of_all(&|w, e| w * w * (e - mean) * (e - mean));
-        Some((mean, squared_error.sqrt(), variance))
+        (mean, squared_error.sqrt(), variance)
     }
 
     /// ln w of each replica by the runs forwards.
@@ -176,6 +193,7 @@ impl Ais {
         snapshot.put(format!("{prefix}/step"), &[self.step]);
         snapshot.put(format!("{prefix}/forward"), &self.forward);
         snapshot.put(format!("{prefix}/backward"), &self.backward);
+        snapshot.put(format!("{prefix}/at_end"), &self.at_end);
         snapshot.put(format!("{prefix}/energies"), &self.energies);
         self.best.save(prefix, snapshot);
     }
@@ -193,6 +211,10 @@ impl Ais {
         sound(loaded.step <= steps, &name, || format!("step {} of {steps}", loaded.step))?;
         loaded.forward = snapshot.get_n(&format!("{prefix}/forward"), n)?;
         loaded.backward = snapshot.get_n(&format!("{prefix}/backward"), n)?;
+        let name = format!("{prefix}/at_end");
+        let at_end: Vec<f64> = snapshot.get_n(&name, 3)?;
+        sound(at_end.iter().all(|x| x.is_finite()), &name, || format!("{at_end:?} is not finite"))?;
+        loaded.at_end.copy_from_slice(&at_end);
         loaded.energies = snapshot.get_n(&format!("{prefix}/energies"), n)?;
         loaded.best.load(prefix, self.n_spins, snapshot)?;
         *self = loaded;

@@ -1,5 +1,6 @@
 //! Simulated annealing (Kirkpatrick, Gelatt, Vecchi 1983): all replicas cool together, the best of all is kept.
 
+use crate::engine::diagnostics::Moments;
 use crate::engine::spins::{SpinSampler, SweepKey};
 use crate::random::SystemTag;
 use crate::snapshot::{Snapshot, SnapshotError};
@@ -28,6 +29,9 @@ pub struct Anneal {
     run: u32,
     sweep: u32,
     energies: Vec<f64>,
+    /// Final energies of all runs so far: of each replica, or where replicas share random numbers
+    /// the mean over replicas, so that entries are independent.
+    reads: Moments,
     best: BestState,
     n_spins: usize,
     has_independent_replicas: bool,
@@ -57,6 +61,7 @@ impl Anneal {
             run: 0,
             sweep: 0,
             energies: vec![f64::INFINITY; sampler.n_replicas()],
+            reads: Moments::default(),
             best: BestState::default(),
             n_spins: sampler.plan().n_spins(),
             has_independent_replicas: sampler.has_independent_replicas(),
@@ -93,6 +98,13 @@ impl Anneal {
         }
         sampler.energies(&mut self.energies);
         self.best.offer(sampler, &self.energies);
+        if self.sweep == 0 {
+            if self.has_independent_replicas {
+                self.energies.iter().for_each(|&e| self.reads.push(e));
+            } else {
+                self.reads.push(self.energies.iter().sum::<f64>() / self.energies.len() as f64);
+            }
+        }
     }
 
     /// One rung of the warm-up: all replicas at one temperature of a geometric ladder.
@@ -159,6 +171,20 @@ impl Anneal {
         }
     }
 
+    /// The energies that the next error bar rests on, as independent numbers: between runs the final
+    /// ones of all runs so far, within a run those of its replicas (one mean, if they share random numbers).
+    pub fn independent_energies(&self) -> Moments {
+        let mut moments = Moments::default();
+        if self.rung == RUNGS && self.sweep == 0 {
+            moments = self.reads;
+        } else if self.has_independent_replicas {
+            self.energies.iter().for_each(|&e| moments.push(e));
+        } else {
+            moments.push(self.energies.iter().sum::<f64>() / self.energies.len() as f64);
+        }
+        moments
+    }
+
     /// False if replicas share random numbers: their spread is then no error bar.
     pub fn has_independent_replicas(&self) -> bool {
         self.has_independent_replicas
@@ -183,6 +209,7 @@ impl Anneal {
     pub fn save(&self, prefix: &str, snapshot: &mut Snapshot) {
         snapshot.put(format!("{prefix}/counters"), &[self.rung, self.run, self.sweep]);
         snapshot.put(format!("{prefix}/energies"), &self.energies);
+        snapshot.put(format!("{prefix}/reads"), &Moments::pack(&[self.reads]));
         snapshot.put(format!("{prefix}/variances"), &self.variances);
         snapshot.put(format!("{prefix}/relaxation"), &self.relaxation);
         self.schedule.save(prefix, snapshot);
@@ -204,9 +231,10 @@ impl Anneal {
         let energies = snapshot.get_n(&format!("{prefix}/energies"), self.energies.len())?;
         let variances = snapshot.get_n(&format!("{prefix}/variances"), measured)?;
         let relaxation = snapshot.get_n(&format!("{prefix}/relaxation"), measured)?;
+        let reads = Moments::unpack(&format!("{prefix}/reads"), 1, snapshot)?[0];
         self.schedule.load(prefix, snapshot)?;
         self.best.load(prefix, self.n_spins, snapshot)?;
-        (self.rung, self.run, self.sweep) = (rung, run, sweep);
+        (self.rung, self.run, self.sweep, self.reads) = (rung, run, sweep, reads);
         (self.energies, self.variances, self.relaxation) = (energies, variances, relaxation);
         Ok(())
     }

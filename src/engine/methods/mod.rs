@@ -24,6 +24,7 @@ pub use ais::{Ais, LnZ};
 pub use anneal::Anneal;
 pub use cycling::Cycling;
 pub use population::Population;
+pub use report::DIAGNOSTICS;
 pub use sample::{Sample, SampleSettings};
 pub use schedule::{Schedule, ScheduleShape, TemperatureRange, default_range};
 pub use settings::{

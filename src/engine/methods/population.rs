@@ -4,6 +4,12 @@
 //! adds up to ln Z, resampling makes the population follow the new temperature. Families (the
 //! descendants of one first replica) tell how much of the population is still independent:
 //! rho = sum n_f^2 / R, 1 at best, R if all descend from one.
+//!
+//! Families also give the error of ln Z, because members of one stay correlated and members of two
+//! never were (Chan, Lai 2013; Lee, Whiteley 2018): to first order ln Z is off by the sum over
+//! families of D_f / R, where D_f adds up n_f (mean weight of the family / mean weight of all - 1)
+//! step by step, so its variance is R/(R-1) sum D_f^2 / R^2. Unlike the spread of the final n_f,
+//! D_f leaves out the rounding to whole children, which systematic resampling cancels between neighbours.
 
 use crate::engine::diagnostics::effective_weights;
 use crate::engine::spins::{SpinSampler, SweepKey};
@@ -26,8 +32,8 @@ pub struct Population {
     beta: f64,
     step: u64,
     ln_z: f64,
-    /// Sum over steps of the relative variance of the mean weight.
-    ln_z_variance: f64,
+    /// By how much each family's weights have outdone the mean so far, in replicas; sums to 0.
+    excess: Vec<f64>,
     /// First ancestor of each replica.
     family: Vec<u32>,
     energies: Vec<f64>,
@@ -58,7 +64,7 @@ impl Population {
             beta: 0.0,
             step: 0,
             ln_z: sampler.plan().n_free() as f64 * std::f64::consts::LN_2,
-            ln_z_variance: 0.0,
+            excess: vec![0.0; n],
             family: (0..n as u32).collect(),
             energies: vec![f64::INFINITY; n],
             best: BestState::default(),
@@ -82,8 +88,11 @@ impl Population {
             BetaSteps::Adaptive(keep) => self.largest_step(keep),
         };
         let ln_weights: Vec<f64> = self.energies.iter().map(|e| -(next - self.beta) * e).collect();
-        self.ln_z += math::log_sum_exp(&ln_weights) - math::ln(ln_weights.len() as f64);
-        self.ln_z_variance += (1.0 / effective_weights(&ln_weights) - 1.0 / ln_weights.len() as f64).max(0.0);
+        let ln_mean = math::log_sum_exp(&ln_weights) - math::ln(ln_weights.len() as f64);
+        self.ln_z += ln_mean;
+        for (&family, &l) in self.family.iter().zip(&ln_weights) {
+            self.excess[family as usize] += math::exp(l - ln_mean) - 1.0;
+        }
         self.beta = next;
         // 2. Resample.
         let offset = own_draws(key, SystemTag::named("population/resample")).stream().uniform();
@@ -138,9 +147,9 @@ impl Population {
         self.ln_z
     }
 
-    /// The standard error of [`Population::ln_z`], as if sweeps made the population independent between steps.
+    /// The standard error of [`Population::ln_z`], by families; to be trusted while R / rho is large.
     pub fn ln_z_error(&self) -> f64 {
-        self.ln_z_variance.sqrt()
+        standard_error(&self.excess)
     }
 
     /// The mean family size rho = sum n_f^2 / R, from 1 (all independent) to R.
@@ -152,12 +161,14 @@ impl Population {
         sizes.iter().map(|&n| (n * n) as f64).sum::<f64>() / self.family.len() as f64
     }
 
-    /// The mean energy and its standard error, with R / rho independent replicas.
+    /// The mean energy and its standard error, by families.
     pub fn mean_energy(&self) -> (f64, f64) {
-        let n = self.energies.len() as f64;
-        let mean = self.energies.iter().sum::<f64>() / n;
-        let variance = self.energies.iter().map(|e| (e - mean) * (e - mean)).sum::<f64>() / (n - 1.0);
-        (mean, (variance * self.family_size() / n).sqrt())
+        let mean = self.energies.iter().sum::<f64>() / self.energies.len() as f64;
+        let mut excess = vec![0.0; self.energies.len()];
+        for (&family, energy) in self.family.iter().zip(&self.energies) {
+            excess[family as usize] += energy - mean;
+        }
+        (mean, standard_error(&excess))
     }
 
     /// The energy of each replica after the last iteration.
@@ -173,7 +184,8 @@ impl Population {
     /// Appends everything that decides how it goes on.
     pub fn save(&self, prefix: &str, snapshot: &mut Snapshot) {
         snapshot.put(format!("{prefix}/step"), &[self.step]);
-        snapshot.put(format!("{prefix}/beta"), &[self.beta, self.ln_z, self.ln_z_variance]);
+        snapshot.put(format!("{prefix}/beta"), &[self.beta, self.ln_z]);
+        snapshot.put(format!("{prefix}/excess"), &self.excess);
         snapshot.put(format!("{prefix}/family"), &self.family);
         snapshot.put(format!("{prefix}/energies"), &self.energies);
         self.best.save(prefix, snapshot);
@@ -190,10 +202,13 @@ impl Population {
         loaded.step = snapshot.get_n::<u64>(&name, 1)?[0];
         sound_counters(&[loaded.step], &name)?;
         let name = format!("{prefix}/beta");
-        let numbers: Vec<f64> = snapshot.get_n(&name, 3)?;
-        (loaded.beta, loaded.ln_z, loaded.ln_z_variance) = (numbers[0], numbers[1], numbers[2]);
-        let in_range = (0.0..=self.beta_end).contains(&loaded.beta) && loaded.ln_z.is_finite() && loaded.ln_z_variance >= 0.0;
+        let numbers: Vec<f64> = snapshot.get_n(&name, 2)?;
+        (loaded.beta, loaded.ln_z) = (numbers[0], numbers[1]);
+        let in_range = (0.0..=self.beta_end).contains(&loaded.beta) && loaded.ln_z.is_finite();
         sound(in_range, &name, || format!("beta {} of {}, ln Z {}", loaded.beta, self.beta_end, loaded.ln_z))?;
+        let name = format!("{prefix}/excess");
+        loaded.excess = snapshot.get_n(&name, n)?;
+        sound(loaded.excess.iter().all(|d| d.is_finite()), &name, || "an excess that is not finite".to_owned())?;
         let name = format!("{prefix}/family");
         loaded.family = snapshot.get_n(&name, n)?;
         sound(loaded.family.iter().all(|&f| (f as usize) < n), &name, || format!("an ancestor of {n} or above"))?;
@@ -202,6 +217,12 @@ impl Population {
         *self = loaded;
         Ok(())
     }
+}
+
+/// The standard error of (1/R) sum of R independent terms whose sum is zero after centring.
+fn standard_error(terms: &[f64]) -> f64 {
+    let n = terms.len() as f64;
+    (terms.iter().map(|d| d * d).sum::<f64>() / (n * (n - 1.0))).sqrt()
 }
 
 /// Systematic resampling: the parent of each of n children, ascending, each chosen floor or ceil of

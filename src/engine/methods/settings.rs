@@ -118,6 +118,9 @@ pub struct TemperingSettings {
     /// Iterations at the start during which the ladder is re-spaced to equal rejection; their
     /// measurements do not count. 0 keeps the geometric ladder.
     pub adaptation_iterations: u32,
+    /// Iterations after the adaptation whose measurements do not count either, so that replicas
+    /// reach equilibrium at the temperatures that they will keep.
+    pub discard: u32,
     /// Isoenergetic cluster moves between copies; valid sampling, useful on sparse graphs below percolation.
     pub cluster_moves: ClusterMoves,
     /// Iterations between rounds of cluster moves, 1 or more.
@@ -138,6 +141,7 @@ impl Default for TemperingSettings {
             range: None,
             sweeps_per_iteration: 1,
             adaptation_iterations: 200,
+            discard: 100,
             cluster_moves: ClusterMoves::Off,
             cluster_every: 1,
             crossover_every: 0,
@@ -148,6 +152,11 @@ impl Default for TemperingSettings {
 }
 
 impl TemperingSettings {
+    /// Iterations at the start that are not measured: adaptation, then the discarded ones.
+    pub fn unmeasured_iterations(&self) -> u64 {
+        u64::from(self.adaptation_iterations) + u64::from(self.discard)
+    }
+
     /// Checks every value.
     ///
     /// # Errors

@@ -10,9 +10,10 @@ pub(crate) fn later(key: SweepKey, n: u32) -> SweepKey {
     SweepKey { sweep: key.sweep + n, ..key }
 }
 
-/// The key of a method's own draws in an iteration, apart from those of the sweeps.
+/// The key of a method's own draws in an iteration, apart from those of the sweeps and of another
+/// system: `tag` says what is drawn, and the place of the block says for whom.
 pub(crate) fn own_draws(key: SweepKey, tag: SystemTag) -> StreamKey {
-    StreamKey::new(key.seed, tag, key.step).sweep(key.sweep)
+    StreamKey::new(key.seed, tag, key.step).sweep(key.sweep).block(key.system.0)
 }
 
 /// Sets every free spin of every replica at random, each replica by its own stream; clamped spins stay.
@@ -148,4 +149,32 @@ pub(crate) fn sound_counters(counters: &[u64], name: &str) -> Result<(), Snapsho
 /// Fails with [`SnapshotError::Invalid`] for the section `name` unless `holds`.
 pub(crate) fn sound(holds: bool, name: &str, what: impl FnOnce() -> String) -> Result<(), SnapshotError> {
     if holds { Ok(()) } else { Err(SnapshotError::Invalid { name: name.to_owned(), what: what() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::spins::reference::ReferenceSampler;
+    use crate::plan::IsingModel;
+    use crate::topology::compile_spins;
+    use crate::units::Seed;
+
+    #[test]
+    fn systems_steps_and_replicas_start_from_states_of_their_own() {
+        let plan = Arc::new(compile_spins(&IsingModel::with_spins(64), &[]));
+        let start = |system: &str, step: u64, replica: usize| {
+            let mut sampler = ReferenceSampler::new(Arc::clone(&plan), 2);
+            randomise(&mut sampler, SweepKey { seed: Seed(1), system: SystemTag::named(system), step, sweep: 0 });
+            let mut spins = vec![0; 64];
+            sampler.read_spins(replica, &mut spins);
+            spins
+        };
+        let first = start("a", 0, 0);
+        assert_eq!(first, start("a", 0, 0));
+        for other in [start("b", 0, 0), start("a", 1, 0), start("a", 0, 1)] {
+            assert_ne!(first, other);
+        }
+    }
 }

@@ -132,6 +132,12 @@ impl MethodState {
         super::report::report(self)
     }
 
+    /// The diagnostics that its result does not have now, each with the reason; all the others of
+    /// [`super::report::DIAGNOSTICS`] are in the report (`acceptance` is counted by the sampler).
+    pub fn absent(&self) -> Vec<(&'static str, &'static str)> {
+        super::report::absent(self)
+    }
+
     /// Appends everything that decides how it goes on; the spins are the sampler's to save.
     pub fn save(&self, prefix: &str, snapshot: &mut Snapshot) {
         match self {

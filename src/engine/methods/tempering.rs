@@ -38,7 +38,7 @@ pub struct Tempering {
     /// Sum of swap probabilities and number of proposals, by pair of rungs.
     swap_sum: Vec<f64>,
     swap_n: Vec<u64>,
-    /// Energies by rung since the ladder was last changed.
+    /// Energies by rung since measuring last began anew.
     moments: Vec<Moments>,
     /// Mean energy over the copies of the coldest rung, iteration by iteration, since then.
     coldest: Series,
@@ -208,18 +208,16 @@ impl Tempering {
         }
     }
 
-    /// Re-spaces after 1/16, 1/8, 1/4, 1/2 and all of the adaptation phase, each time from fresh counts.
+    /// Re-spaces after 1/16, 1/8, 1/4, 1/2 and all of the adaptation phase, each time from fresh
+    /// counts, and measures anew once more after the iterations to discard.
     fn adapt(&mut self) {
         let total = u64::from(self.settings.adaptation_iterations);
-        if self.iteration > total || total == 0 {
-            return;
-        }
-        let now = [16, 8, 4, 2, 1].iter().any(|part| self.iteration == (total / part).max(1));
-        if now && self.swap_n.iter().all(|&n| n > 0) {
+        let respaces = total > 0 && [16, 8, 4, 2, 1].iter().any(|part| self.iteration == (total / part).max(1));
+        if respaces && self.swap_n.iter().all(|&n| n > 0) {
             let rejection = self.rejection();
             respace(&mut self.betas, &rejection);
         }
-        if now {
+        if respaces || self.iteration == self.settings.unmeasured_iterations() {
             self.swap_sum.fill(0.0);
             self.swap_n.fill(0);
             self.trips.fill(0);
@@ -229,9 +227,15 @@ impl Tempering {
         }
     }
 
-    /// True while the ladder may still change; what is measured meanwhile is not equilibrium.
+    /// True while the ladder may still change.
     pub fn is_adapting(&self) -> bool {
         self.iteration < u64::from(self.settings.adaptation_iterations)
+    }
+
+    /// True until the ladder is adapted and the iterations to discard are over; what is measured
+    /// meanwhile is not equilibrium and is forgotten then.
+    pub fn is_settling(&self) -> bool {
+        self.iteration < self.settings.unmeasured_iterations()
     }
 
     /// Iterations done.
@@ -268,17 +272,17 @@ impl Tempering {
         self.rejection().iter().sum()
     }
 
-    /// Round trips from cold to hot and back, over all replicas since adaptation.
+    /// Round trips from cold to hot and back, over all replicas since the ladder settled.
     pub fn round_trips(&self) -> u64 {
         self.trips.iter().sum()
     }
 
-    /// Energy statistics by rung, hot first, since adaptation.
+    /// Energy statistics by rung, hot first, since the ladder settled.
     pub fn moments(&self) -> &[Moments] {
         &self.moments
     }
 
-    /// The energy at the coldest rung since adaptation, with its error bar and autocorrelation time in iterations.
+    /// The energy at the coldest rung since the ladder settled, with its error bar and autocorrelation time in iterations.
     pub fn coldest_energy(&self) -> Estimate {
         self.coldest.estimate()
     }
@@ -342,5 +346,42 @@ impl Tempering {
         loaded.best.load(prefix, self.n_spins, snapshot)?;
         *self = loaded;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::spins::reference::ReferenceSampler;
+    use crate::plan::{Coupling, IsingModel};
+    use crate::topology::compile_spins;
+    use crate::units::Seed;
+
+    #[test]
+    fn statistics_begin_after_adaptation_and_the_discarded_iterations() {
+        let mut model = IsingModel::with_spins(6);
+        model.couplings = (0..6).map(|i| Coupling::new(i, (i + 1) % 6, 1.0)).collect();
+        model.normalise();
+        for (adaptation_iterations, discard) in [(0, 7), (8, 5), (8, 0), (0, 0)] {
+            let settings = TemperingSettings { n_temperatures: 3, adaptation_iterations, discard, ..TemperingSettings::default() };
+            let mut sampler = ReferenceSampler::new(Arc::new(compile_spins(&model, &[])), 6);
+            let mut tempering = Tempering::new(settings, &sampler).unwrap();
+            let mut coldest = Vec::new();
+            for step in 0..20 {
+                let is_measured = !tempering.is_settling();
+                assert_eq!(is_measured, step >= u64::from(adaptation_iterations + discard));
+                let rungs = tempering.rungs().to_vec();
+                tempering.iterate(&mut sampler, SweepKey { seed: Seed(1), system: SystemTag::named("t"), step, sweep: 0 });
+                if is_measured {
+                    let at_rung = rungs.iter().zip(tempering.energies()).filter(|(rung, _)| **rung == 2);
+                    coldest.push(at_rung.map(|(_, e)| e).sum::<f64>() / 2.0);
+                }
+            }
+            assert_eq!(tempering.moments()[2].count(), 2 * coldest.len() as u64);
+            let mean = coldest.iter().sum::<f64>() / coldest.len() as f64;
+            assert!((tempering.coldest_energy().mean - mean).abs() < 1e-12, "{adaptation_iterations} + {discard}");
+        }
     }
 }

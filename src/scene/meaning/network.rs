@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::plan::Coupling;
 use crate::topology::generate::{Boundary, Disorder, Generator, Scaling, SquareTiles};
-use crate::topology::read::{Instance, Limits, Meaning, ReadError, ReadOptions, parse};
+use crate::topology::read::{Instance, Limits, MAX_MAGNITUDE, Meaning, ReadError, ReadOptions, parse};
 use crate::units::Seed;
 
 use super::super::checked::{Couplings, Population, Projection};
@@ -18,8 +18,8 @@ use super::super::wire::{
 };
 use super::Checker;
 
-/// Most neurons and most couplings of a scene.
-const MAX_ROWS: u64 = 1 << 31;
+/// Most neurons and most couplings of a scene: what the rows of the kernels can name.
+const MAX_ROWS: u64 = 1 << 30;
 
 /// The network as far as it makes sense.
 pub(super) struct Network {
@@ -325,7 +325,7 @@ impl Checker<'_> {
         match strengths {
             StrengthsWire::Constant(j) => Disorder::Uniform { strength: self.single(&path, j) },
             StrengthsWire::PlusMinus(j) => Disorder::PlusMinus { strength: self.single(&path, j), p_positive: 0.5 },
-            StrengthsWire::Gaussian(sd) => Disorder::Gaussian { sd: self.within(&path, sd, 0.0, f64::from(f32::MAX)) as f32 },
+            StrengthsWire::Gaussian(sd) => Disorder::Gaussian { sd: self.within(&path, sd, 0.0, MAX_MAGNITUDE) as f32 },
         }
     }
 

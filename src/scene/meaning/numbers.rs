@@ -2,6 +2,8 @@
 
 use ron2::ast::{Expr, NumberKind};
 
+use crate::topology::read::MAX_MAGNITUDE;
+
 use super::super::code::Code;
 use super::super::report::Complaint;
 use super::super::syntax::MAX_COMPLAINTS;
@@ -54,9 +56,9 @@ impl Checker<'_> {
         value
     }
 
-    /// A number that f32 can hold, or a complaint.
+    /// A coupling or field that f32 can hold, sums of any number of them included, or a complaint.
     pub(super) fn single(&mut self, path: &str, value: f64) -> f32 {
-        self.within(path, value, -f64::from(f32::MAX), f64::from(f32::MAX)) as f32
+        self.within(path, value, -MAX_MAGNITUDE, MAX_MAGNITUDE) as f32
     }
 }
 

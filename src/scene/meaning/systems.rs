@@ -215,6 +215,7 @@ impl Checker<'_> {
             range: self.range(path, w.hot, w.cold),
             sweeps_per_iteration: self.count(&format!("{path}.sweeps_per_step"), w.sweeps_per_step, 1),
             adaptation_iterations: self.count(&format!("{path}.adaptation_steps"), w.adaptation_steps, 0),
+            discard: self.count(&format!("{path}.discard"), w.discard, 0),
             cluster_moves: match w.clusters {
                 ClustersWire::Off => ClusterMoves::Off,
                 ClustersWire::One => ClusterMoves::One,
@@ -225,8 +226,8 @@ impl Checker<'_> {
             rule: rule(w.rule),
             scan: scan(w.scan),
         };
-        let steps = u64::from(settings.adaptation_iterations);
-        // The default length measures for at least as long as it adapts.
+        let steps = settings.unmeasured_iterations();
+        // The default length measures for at least as long as it settles.
         let need = Need { steps: DEFAULT_STEPS.max(steps.saturating_mul(2)), is_exact: false };
         (common(w.every, w.replicas, w.randomness, w.rule, w.scan), Method::Temper(settings), need)
     }

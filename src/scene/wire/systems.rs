@@ -182,6 +182,8 @@ pub struct TemperWire {
     pub sweeps_per_step: u64,
     /// Steps at the start in which the ladder is spaced anew.
     pub adaptation_steps: u64,
+    /// Steps after the adaptation that are not measured either.
+    pub discard: u64,
     /// Isoenergetic cluster moves between copies of a temperature.
     pub clusters: ClustersWire,
     /// Steps between rounds of cluster moves.
@@ -207,6 +209,7 @@ impl Default for TemperWire {
             cold: None,
             sweeps_per_step: 1,
             adaptation_steps: 200,
+            discard: 100,
             clusters: ClustersWire::Off,
             clusters_every: 1,
             crossover_every: 0,

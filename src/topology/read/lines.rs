@@ -4,7 +4,7 @@ use super::error::{Found, ReadError, ReadProblem};
 use super::instance::Limits;
 
 /// Largest magnitude of a number in a file: sums over any number of terms then stay finite in f32.
-const MAX_MAGNITUDE: f64 = 1e30;
+pub const MAX_MAGNITUDE: f64 = 1e30;
 /// A file may always name this many spins; a larger one, [`SPINS_PER_BYTE`] for each byte.
 const FREE_SPINS: u64 = 1 << 20;
 /// Spins that one byte of a file may bring about, isolated ones included.

@@ -19,4 +19,5 @@ pub mod write;
 pub use error::{Found, ReadError, ReadProblem};
 pub use format::{Format, load, parse};
 pub use instance::{Instance, Limits, MaxCut, Meaning, ReadOptions, Vartype};
+pub use lines::MAX_MAGNITUDE;
 pub use write::{write_coordinate, write_rudy};
