@@ -203,8 +203,8 @@ fn numbers_that_kernels_cannot_hold_are_refused_where_they_stand() {
         assert!(report.complaints.iter().any(|c| c.code == code) && shown.contains(place), "{shown}");
     };
     // Sums of such couplings overflow, long after the start.
-    refused("count: 2", "Pairs([(0, 1, 3e38)])", Code::OutOfRange, "3e38");
-    refused("count: 2, field: -2e30", "Pairs([(0, 1, 1.0)])", Code::OutOfRange, "field is -2");
+    refused("count: 2", "Pairs([(0, 1, 3e38)])", Code::OutOfRange, "couplings[0][0] is 3e38");
+    refused("count: 2, field: -2e30", "Pairs([(0, 1, 1.0)])", Code::OutOfRange, "field is -2e30");
     refused("count: 9", "Lattice(width: 3, height: 3, strengths: Gaussian(1e31))", Code::OutOfRange, "strengths");
     // Rows of the kernels name 2^30 spins.
     refused("count: 1073741825", "RandomGraph(n_couplings: 1)", Code::TooManyNeurons, "1073741825");

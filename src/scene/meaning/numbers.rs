@@ -58,7 +58,12 @@ impl Checker<'_> {
 
     /// A coupling or field that f32 can hold, sums of any number of them included, or a complaint.
     pub(super) fn single(&mut self, path: &str, value: f64) -> f32 {
-        self.within(path, value, -MAX_MAGNITUDE, MAX_MAGNITUDE) as f32
+        if value.is_finite() && value.abs() > MAX_MAGNITUDE {
+            let field = path.rsplit('.').next().unwrap_or(path).to_owned();
+            self.complain(Code::OutOfRange, path, format!("{field} is {value:e}"))
+                .advise(format!("use a number from -{MAX_MAGNITUDE:e} to {MAX_MAGNITUDE:e}, so that sums of many stay finite"));
+        }
+        value as f32
     }
 }
 
