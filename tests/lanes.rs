@@ -213,7 +213,7 @@ fn z_score(chance: impl Fn(f64, f64) -> f64) -> f64 {
     let (mut energies, mut ups) = (vec![0.0; 512], vec![0.0; 512]);
     let n_sweeps = 1500;
     for k in 0..50 + n_sweeps {
-        (0..plan.n_classes()).for_each(|c| _ = job.move_class(&mut bits, c, key(4, k).stream_key()));
+        job.sweep(&mut bits, key(4, k).stream_key());
         if k >= 50 {
             let unsatisfied = unsatisfied_steps(&edges, &bits, Simd::best());
             for (r, u) in unsatisfied.into_iter().enumerate() {

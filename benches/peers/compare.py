@@ -26,7 +26,7 @@ INSTANCES = {
     "regular_3": {**SPARSE, **THRML, "lehr_one": (8000, 4), "lehr_lanes": (1500, MANY), "lehr_shared": (3000, MANY)},
     "G1": {k: (20000, 1) for k in SPARSE} | {"lehr_one": (80000, 2), "lehr_lanes": (3000, MANY), "lehr_shared": (5000, MANY)},
     "G22": {k: (10000, 1) for k in SPARSE} | {"lehr_one": (40000, 2), "lehr_lanes": (2000, MANY), "lehr_shared": (5000, MANY)},
-    "torus_gauss": {**SPARSE, "lehr_one": (4000, 2), "lehr_lanes": (1500, 64)},
+    "torus_gauss": {**SPARSE, "lehr_one": (4000, 2), "lehr_lanes": (200, MANY)},
     "sk_gauss": {**DENSE, "lehr_one": (8000, 1), "lehr_lanes": (300, 64)},
     "sk_pm1": {**DENSE, "lehr_one": (16000, 1), "lehr_lanes": (300, 64)},
 }

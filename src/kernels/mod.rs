@@ -5,3 +5,4 @@
 pub mod lanes;
 pub mod replica;
 pub mod simd;
+mod stages;

@@ -175,7 +175,12 @@ impl LaneRows {
         self.sites.len()
     }
 
-    /// The blocks of colour class `class`.
+    /// Number of colour classes.
+    pub fn n_classes(&self) -> usize {
+        self.class_blocks.len() - 1
+    }
+
+    /// The blocks of colour class `class`; those of one class follow those of the class before.
     pub fn class_blocks(&self, class: usize) -> Range<usize> {
         self.class_blocks[class] as usize..self.class_blocks[class + 1] as usize
     }

@@ -52,6 +52,11 @@ impl RealRows {
         self.classes.last().map_or(0, |&n| n as usize)
     }
 
+    /// Number of colour classes.
+    pub fn n_classes(&self) -> usize {
+        self.classes.len().saturating_sub(1)
+    }
+
     /// The slots of colour class `class`.
     pub fn class(&self, class: usize) -> Range<usize> {
         self.classes[class] as usize..self.classes[class + 1] as usize

@@ -132,17 +132,13 @@ impl LaneSampler {
         if by_beta.len() == 1 { LevelTable::uniform(columns[0]) } else { LevelTable::per_lane(&columns) }
     }
 
-    fn move_class(&mut self, class: usize, rule: RealRule, table: Option<&LevelTable>, key: StreamKey) {
+    fn sweep_colours(&mut self, rule: RealRule, table: Option<&LevelTable>, key: StreamKey) {
         self.counts.flips += match (&self.path, table) {
             (Path::Integer { rows, .. }, Some(table)) => {
-                let job = LaneMove { rows, table, heat_bath: rule.heat_bath, shared: rule.shared, simd: self.simd };
-                job.move_class(&mut self.bits, class, key)
+                LaneMove { rows, table, heat_bath: rule.heat_bath, shared: rule.shared, simd: self.simd }.sweep(&mut self.bits, key)
             }
             (Path::Integer { .. }, None) => unreachable!("integer rows have a table"),
-            (Path::Real { rows, scales }, _) => {
-                let first_block = (0..class).map(|c| rows.class(c).len().div_ceil(BLOCK)).sum();
-                RealMove { rows, scales, rule, simd: self.simd }.move_class(&mut self.bits, class, first_block, key)
-            }
+            (Path::Real { rows, scales }, _) => RealMove { rows, scales, rule, simd: self.simd }.sweep(&mut self.bits, key),
         };
     }
 
@@ -230,11 +226,7 @@ impl SpinSampler for LaneSampler {
         let key = key.stream_key();
         let n_free = self.plan.n_free();
         match scan {
-            Scan::Colours => {
-                for class in 0..self.plan.n_classes() {
-                    self.move_class(class, rule, table.as_ref(), key);
-                }
-            }
+            Scan::Colours => self.sweep_colours(rule, table.as_ref(), key),
             Scan::Sequential => {
                 let slots: Vec<u32> = self.plan.slot.iter().copied().filter(|&s| (s as usize) < n_free).collect();
                 for (block, slots) in slots.chunks(BLOCK).enumerate() {

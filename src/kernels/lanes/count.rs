@@ -163,6 +163,30 @@ unsafe fn add_entries<V: Word, const MIXED: bool>(sites: Sites, spin: V, planes:
     }
 }
 
+/// The spin, turned if all couplings are negative.
+#[inline(always)]
+fn side_of<V: Word>(spin: V, shape: &RowShape) -> V {
+    if shape.all_negative == Some(true) { V::splat(u64::MAX).and_not(spin) } else { spin }
+}
+
+/// The planes of U in a row of equal weights without a field; `width` should be a constant, for planes in registers.
+///
+/// # Safety
+/// The neighbours must be sites of `sites`, in words of `V`.
+#[inline(always)]
+pub unsafe fn count_plain<V: Word>(sites: Sites, spin: V, shape: &RowShape, width: usize, entries: &[u32]) -> Planes<V> {
+    let mut planes = [V::splat(0); PLANES + 4];
+    // SAFETY: the caller promises that the neighbours exist.
+    unsafe {
+        if shape.all_negative.is_some() {
+            add_entries::<V, false>(sites, side_of(spin, shape), &mut planes, 0, width, entries);
+        } else {
+            add_entries::<V, true>(sites, spin, &mut planes, 0, width, entries);
+        }
+    }
+    planes
+}
+
 /// The planes of U in a row of any shape; `site` is site << 1 | (field is negative).
 ///
 /// # Safety
@@ -170,7 +194,7 @@ unsafe fn add_entries<V: Word, const MIXED: bool>(sites: Sites, spin: V, planes:
 #[inline(always)]
 pub unsafe fn count_row<V: Word>(sites: Sites, spin: V, shape: &RowShape, width: usize, site: u32, entries: &[u32]) -> Planes<V> {
     let mut planes = [V::splat(0); PLANES + 4];
-    let side = if shape.all_negative == Some(true) { V::splat(u64::MAX).and_not(spin) } else { spin };
+    let side = side_of(spin, shape);
     let mut first = 0;
     for plane in 0..width {
         let n = shape.plane_counts[plane] as usize;
@@ -202,7 +226,9 @@ pub unsafe fn count_row<V: Word>(sites: Sites, spin: V, shape: &RowShape, width:
 pub fn at_least<V: Word>(planes: &Planes<V>, width: usize, bound: u32) -> V {
     let mut least = V::splat(u64::MAX);
     for p in 0..width {
-        least = if bound >> p & 1 == 1 { least.and(planes[p]) } else { least.or(planes[p]) };
+        // The majority with 0 is the conjunction, with 1 the disjunction: no branch on the bits of the bound.
+        let is_clear = u64::from(bound >> p & 1).wrapping_sub(1);
+        least = least.majority(planes[p], V::splat(is_clear));
     }
     if bound >> width == 0 { least } else { V::splat(0) }
 }

@@ -75,6 +75,12 @@ impl<V: Word> Thresholds<V> for PerLane<'_> {
 
 /// Where uniform numbers come from.
 pub trait Draw<V: Word> {
+    /// True if one number serves all lanes of a row.
+    const ONE_NUMBER: bool;
+
+    /// Draws the row's one number; the number of levels that accept it.
+    fn n_accepting<T: Thresholds<V>>(&mut self, ids: &[u32], thresholds: T) -> u32;
+
     /// The stream of `key`.
     fn from_key(key: StreamKey) -> Self;
 
@@ -108,6 +114,12 @@ impl<V: Word> Independent<V> {
 }
 
 impl<V: Word> Draw<V> for Independent<V> {
+    const ONE_NUMBER: bool = false;
+
+    fn n_accepting<T: Thresholds<V>>(&mut self, _: &[u32], _: T) -> u32 {
+        unreachable!("each lane has a number of its own")
+    }
+
     #[inline(always)]
     fn from_key(key: StreamKey) -> Self {
         let streams = Xoshiro8::from_key(key);
@@ -175,6 +187,18 @@ impl Shared {
 }
 
 impl<V: Word> Draw<V> for Shared {
+    const ONE_NUMBER: bool = true;
+
+    #[inline(always)]
+    fn n_accepting<T: Thresholds<V>>(&mut self, ids: &[u32], thresholds: T) -> u32 {
+        let number = self.number();
+        let mut n = 0;
+        for &id in ids {
+            n += u32::from(number < thresholds.number(id));
+        }
+        n
+    }
+
     #[inline(always)]
     fn from_key(key: StreamKey) -> Self {
         Shared { stream: key.stream(), spare: 0, has_spare: false }

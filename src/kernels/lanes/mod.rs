@@ -36,19 +36,15 @@ pub use energy_entry::{down_counts, unsatisfied_steps};
 pub use real::RealRule;
 pub use real_entry::{RealMove, count_accepting, scale_of};
 
-use rayon::prelude::*;
-
 use self::count::Sites;
 use self::decide::{BITS, Draw, Independent, PerLane, Shared, Thresholds, Uniform};
 use self::update::{Move, move_rows};
 use self::word::Word;
 use crate::plan::{LaneRows, ReplicaBits};
-use crate::random::{BLOCK, StreamKey};
+use crate::random::StreamKey;
 
 use super::simd::Simd;
-
-/// Sites of a colour class from which its blocks run in parallel: below, waking threads costs more.
-const PARALLEL_FROM: usize = 2 * BLOCK;
+use super::stages::run_stages;
 
 /// Acceptance thresholds of every level of some rows, in 2^-32, as kernels read them.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,25 +147,20 @@ enum Visit<'a> {
 }
 
 impl LaneMove<'_> {
-    /// Moves all rows of colour class `class`; block b draws from `key.block(b)`. Returns the flips.
+    /// Moves all rows, one colour class after another; block b draws from `key.block(b)`. Returns the flips.
     ///
     /// # Panics
     /// If bits, rows and table do not belong together.
-    pub fn move_class(&self, bits: &mut ReplicaBits, class: usize, key: StreamKey) -> u64 {
-        let blocks = self.rows.class_blocks(class);
+    pub fn sweep(&self, bits: &mut ReplicaBits, key: StreamKey) -> u64 {
         let words = self.check(bits);
         // SAFETY: the view is used below alone, while `bits` is borrowed. Sites of one class are in
         // one block each and are not neighbours, so no thread reads or writes what another writes.
         let sites = unsafe { Sites::new(bits.words_mut()) };
-        let run = |block: usize| {
+        let classes: Vec<_> = (0..self.rows.n_classes()).map(|class| self.rows.class_blocks(class)).collect();
+        run_stages(&classes, |block| {
             // SAFETY: sites, rows and table were checked; see above for threads.
             unsafe { self.dispatch(sites, words, Visit::Block(block), key.block(block as u32)) }
-        };
-        if blocks.len() > 1 && blocks.len() * BLOCK >= PARALLEL_FROM {
-            blocks.into_par_iter().map(run).sum()
-        } else {
-            blocks.map(run).sum()
-        }
+        })
     }
 
     /// Moves the free `slots` one after another, from the one stream of `key`. Returns the flips.

@@ -1,11 +1,10 @@
 //! Chooses the backend of real-valued lanes, once a block.
 
-use rayon::prelude::*;
-
 use crate::plan::{RealRows, ReplicaBits};
 use crate::random::{BLOCK, StreamKey};
 
 use super::super::simd::Simd;
+use super::super::stages::run_stages;
 use super::count::Sites;
 use super::real::{Plain, RealJob, RealRule, count_flips, move_real};
 #[cfg(target_arch = "x86_64")]
@@ -27,25 +26,27 @@ pub struct RealMove<'a> {
 }
 
 impl RealMove<'_> {
-    /// Moves all rows of colour class `class`; block b of 1,024 slots (counted over all classes'
-    /// slots, from `first_block`) draws from `key.block(b)`. Returns the flips.
+    /// Moves all rows, one colour class after another; block b of 1,024 slots of a class, counted over all
+    /// classes, draws from `key.block(b)`. Returns the flips.
     ///
     /// # Panics
     /// If bits, rows and scales do not belong together.
-    pub fn move_class(&self, bits: &mut ReplicaBits, class: usize, first_block: usize, key: StreamKey) -> u64 {
+    pub fn sweep(&self, bits: &mut ReplicaBits, key: StreamKey) -> u64 {
         let words = self.check(bits);
         // SAFETY: the view is used below alone, while `bits` is borrowed. Sites of one class are in
         // one block each and are not neighbours, so no thread reads or writes what another writes.
         let sites = unsafe { Sites::new(bits.words_mut()) };
-        let range = self.rows.class(class);
-        let blocks = range.len().div_ceil(BLOCK);
-        let run = |block: usize| {
-            let first = range.start + block * BLOCK;
-            let slots = first..(first + BLOCK).min(range.end);
+        let mut blocks = Vec::new();
+        let mut classes = Vec::new();
+        for class in (0..self.rows.n_classes()).map(|class| self.rows.class(class)) {
+            let first = blocks.len();
+            blocks.extend(class.clone().step_by(BLOCK).map(|slot| slot..(slot + BLOCK).min(class.end)));
+            classes.push(first..blocks.len());
+        }
+        run_stages(&classes, |block| {
             // SAFETY: sites, rows and scales were checked; see above for threads.
-            unsafe { self.dispatch(sites, words, slots, key.block((first_block + block) as u32)) }
-        };
-        if blocks > 1 { (0..blocks).into_par_iter().map(run).sum() } else { (0..blocks).map(run).sum() }
+            unsafe { self.dispatch(sites, words, blocks[block].clone(), key.block(block as u32)) }
+        })
     }
 
     /// Moves the free `slots` one after another, from the one stream of `key`. Returns the flips.

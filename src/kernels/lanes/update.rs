@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::plan::LaneRows;
 use crate::plan::lane_rows::{LaneRun, MAX_ROW_STEPS};
 
-use super::count::{Sites, at_least, count_row, mirror_where, one_hot, unsatisfied};
+use super::count::{Sites, at_least, count_plain, count_row, mirror_where, one_hot, unsatisfied};
 use super::decide::{Draw, Thresholds};
 use super::word::Word;
 
@@ -56,7 +56,17 @@ pub unsafe fn move_rows<V: Word, D: Draw<V>, T: Thresholds<V>>(
             (true, 4, true) => few::<V, D, T, true, 4>(job, run, range, draw, flips),
             (true, 3, false) => few::<V, D, T, false, 3>(job, run, range, draw, flips),
             (true, 4, false) => few::<V, D, T, false, 4>(job, run, range, draw, flips),
-            _ => many::<V, D, T>(job, run, range, draw, flips, &ids[first_live..n_levels]),
+            _ => {
+                let ids = &ids[first_live..n_levels];
+                // Planes stay in registers where their number is a constant; that is for the rows that large graphs have.
+                match if run.shape.is_plain() && (V::WORDS == 8 || V::WORDS == 1) { run.shape.width() } else { 0 } {
+                    3 => many::<V, D, T, 3>(job, run, range, draw, flips, ids),
+                    4 => many::<V, D, T, 4>(job, run, range, draw, flips, ids),
+                    5 => many::<V, D, T, 5>(job, run, range, draw, flips, ids),
+                    6 => many::<V, D, T, 6>(job, run, range, draw, flips, ids),
+                    _ => many::<V, D, T, 0>(job, run, range, draw, flips, ids),
+                }
+            }
         }
     }
 }
@@ -95,9 +105,9 @@ unsafe fn few<V: Word, D: Draw<V>, T: Thresholds<V>, const MIXED: bool, const N:
     }
 }
 
-/// Rows of any shape; `ids` are the levels at which a lane may accept, up to the lowest.
+/// Rows of any shape (of equal weights and that many planes, if `PLAIN` is not 0); `ids` are the levels at which a lane may accept, up to the lowest.
 #[inline(always)]
-unsafe fn many<V: Word, D: Draw<V>, T: Thresholds<V>>(
+unsafe fn many<V: Word, D: Draw<V>, T: Thresholds<V>, const PLAIN: usize>(
     job: &Move<'_, T>,
     run: &LaneRun,
     range: Range<u32>,
@@ -106,7 +116,8 @@ unsafe fn many<V: Word, D: Draw<V>, T: Thresholds<V>>(
     ids: &[u32],
 ) {
     let shape = &run.shape;
-    let (total, width, per_row) = (shape.total, shape.width(), shape.n_entries() as usize);
+    let (total, per_row) = (shape.total, shape.n_entries() as usize);
+    let width = if PLAIN > 0 { PLAIN } else { shape.width() };
     let n_levels = if job.heat_bath { total / 2 + 1 } else { total.div_ceil(2) };
     // The heat bath flips downhill with 1 - p, where p is the chance to flip back up; Metropolis always.
     let bound = if job.heat_bath { total / 2 + 1 } else { n_levels };
@@ -118,7 +129,19 @@ unsafe fn many<V: Word, D: Draw<V>, T: Thresholds<V>>(
         // SAFETY: rows name sites of the view.
         unsafe {
             let spin: V = job.sites.load((site >> 1) as usize);
-            let mut planes = count_row(job.sites, spin, shape, width, site, neighbours);
+            let mut planes = if PLAIN > 0 {
+                count_plain(job.sites, spin, shape, width, neighbours)
+            } else {
+                count_row(job.sites, spin, shape, width, site, neighbours)
+            };
+            if D::ONE_NUMBER && T::SAME && !job.heat_bath {
+                // One number and one set of thresholds, which rise with the level: all counts from some level on flip.
+                let n_accepting = if ids.is_empty() { 0 } else { draw.n_accepting(ids, job.thresholds) };
+                let flip = at_least(&planes, width, n_levels - n_accepting);
+                job.sites.store((site >> 1) as usize, spin.xor(flip));
+                *flips = flip.add_ones(*flips);
+                continue;
+            }
             let mut flip = at_least(&planes, width, bound);
             if !levels.is_empty() {
                 if job.heat_bath {
