@@ -1,10 +1,11 @@
 """Runs lehr and its peers side by side on the same instances and prints medians of ratios.
 
-usage: compare.py BUILD_FOLDER [--reps N] [--only NAME] [--without PEER] [--gset FOLDER]
+usage: compare.py BUILD_FOLDER [--reps N] [--only NAME] [--without PEER|threads|agreement] [--gset FOLDER]
 
 In each repetition every engine runs once on every instance, one after another, so that other load on
 the machine hits all alike; a ratio compares two runs of one repetition. Rates are spin updates
 (spins x sweeps x reads) a second of CPU time on one thread, with reading and set-up left out for all.
+`lehr_roof` is no sampler: as many spins and lanes without couplings, which draw numbers, compare them and do nothing else.
 """
 
 import argparse
@@ -22,17 +23,28 @@ SPARSE = {"openjij": (2000, 1), "dwave": (2000, 1), "ferrotherm": (2000, 1)}
 THRML = {"thrml": (100, 32)}
 DENSE = {"openjij": (4000, 1), "dwave": (600, 1), "ferrotherm": (400, 1)}
 INSTANCES = {
-    "torus_128": {**SPARSE, **THRML, "lehr_one": (4000, 4), "lehr_lanes": (1000, MANY), "lehr_shared": (2000, MANY)},
-    "regular_3": {**SPARSE, **THRML, "lehr_one": (8000, 4), "lehr_lanes": (1500, MANY), "lehr_shared": (3000, MANY)},
+    "torus_128": {**SPARSE, **THRML, "lehr_one": (4000, 4), "lehr_lanes": (1000, MANY), "lehr_shared": (4000, MANY)},
+    "regular_3": {**SPARSE, **THRML, "lehr_one": (8000, 4), "lehr_lanes": (1500, MANY), "lehr_shared": (8000, MANY)},
     "G1": {k: (20000, 1) for k in SPARSE} | {"lehr_one": (80000, 2), "lehr_lanes": (3000, MANY), "lehr_shared": (5000, MANY)},
-    "G22": {k: (10000, 1) for k in SPARSE} | {"lehr_one": (40000, 2), "lehr_lanes": (2000, MANY), "lehr_shared": (5000, MANY)},
+    "G22": {k: (10000, 1) for k in SPARSE}
+    | {"lehr_one": (40000, 2), "lehr_lanes": (3000, MANY), "lehr_shared": (8000, MANY), "lehr_roof": (3000, MANY)},
     "torus_gauss": {**SPARSE, "lehr_one": (4000, 2), "lehr_lanes": (200, MANY)},
     "sk_gauss": {**DENSE, "lehr_one": (8000, 1), "lehr_lanes": (300, 64)},
     "sk_pm1": {**DENSE, "lehr_one": (16000, 1), "lehr_lanes": (300, 64)},
 }
 PEERS = ("openjij", "dwave", "ferrotherm", "thrml")
 
-# What issue 2 asks: (instances, engine, denominator, least ratio); "best" is the best peer of the repetition.
+# Two threads against one in wall time: (instance, engine, sweeps, reads), aims all 1.8.
+THREADS = [
+    ("torus_128", "lehr_lanes", 1500, MANY),
+    ("torus_128", "lehr_shared", 8000, MANY),
+    ("regular_3", "lehr_lanes", 2500, MANY),
+    ("torus_gauss", "lehr_lanes", 200, MANY),
+    ("torus_1000", "lehr_one", 200, 1),
+    ("torus_1000", "lehr_lanes", 10, MANY),
+]
+
+# What the engines aim at: (instances, engine, denominator, least ratio); "best" is the best peer of the repetition.
 AIMS = [
     (("torus_128", "regular_3", "G1", "G22"), "lehr_one", "openjij", 3.5),
     (("torus_128", "regular_3", "G1", "G22"), "lehr_one", "dwave", 4.5),
@@ -56,9 +68,9 @@ def command(build, engine, path, sweeps, reads, seed):
     return [os.path.join(build, "venv", "bin", "python"), os.path.join(HERE, "peers.py"), engine, path, *numbers]
 
 
-def measure(build, engine, path, sweeps, reads, seed):
+def measure(build, engine, path, sweeps, reads, seed, threads=1):
     """The JSON line of one run, or None if the engine does not take the instance."""
-    env = {**os.environ, "RAYON_NUM_THREADS": "1"}
+    env = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
     run = subprocess.run(command(build, engine, path, sweeps, reads, seed), capture_output=True, text=True, env=env)
     if run.returncode != 0:
         print(f"  {engine}: {run.stderr.strip().splitlines()[-1] if run.stderr.strip() else run.returncode}", file=sys.stderr)
@@ -102,6 +114,19 @@ def print_aims(results):
                 print(f"  {name:<14}{engine:<14}{against:<12}{ratio:>8.2f}{least:>8.1f}  {'' if ratio >= least else 'SHORT'}")
 
 
+def print_threads(build, reps):
+    print("\ntwo threads against one, wall time, median over repetitions (only a quiet machine shows it)")
+    for name, engine, sweeps, reads in THREADS:
+        path = os.path.join(build, "instances", f"{name}.txt")
+        ratios = []
+        for rep in range(1, reps + 1):
+            lines = [measure(build, engine, path, sweeps, reads, rep, threads) for threads in (1, 2)]
+            if None not in lines:
+                ratios.append(lines[0]["wall_seconds"] / lines[1]["wall_seconds"])
+        if ratios:
+            print(f"  {name:<14}{engine:<14}{statistics.median(ratios):>8.2f}")
+
+
 def agreement(build, instances):
     """Mean energies at fixed temperatures: lanes with independent numbers against one replica."""
     print("\nmean energy a spin at fixed beta, +- standard error: lanes against one replica")
@@ -123,7 +148,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--only", action="append")
-    parser.add_argument("--without", action="append", default=[], choices=[*PEERS, "agreement"])
+    parser.add_argument("--without", action="append", default=[], choices=[*PEERS, "agreement", "threads"])
     parser.add_argument("--gset", default=os.path.join(HERE, "..", "..", "..", "shared", "data", "gset"))
     options = parser.parse_args()
     paths = {}
@@ -156,6 +181,8 @@ def main():
         if runs:
             table_of(name, runs)
     print_aims(results)
+    if "threads" not in options.without:
+        print_threads(options.build, options.reps)
     if "agreement" not in options.without:
         agreement(options.build, {name: path for name, path in paths.items() if name in ("torus_128", "regular_3", "G22")})
 

@@ -6,6 +6,7 @@ use lehr::engine::spins::dense::DenseSampler;
 use lehr::engine::spins::{EngineSettings, Randomness, Rule, SpinSampler, make_engine};
 use lehr::kernels::simd::Simd;
 use lehr::plan::{DenseSettings, IsingModel, SpinPlan};
+use lehr::topology::compile_spins;
 use lehr::topology::read::{Instance, ReadOptions, load};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -44,6 +45,8 @@ pub struct Line<'a> {
     pub path: &'a str,
     pub updates: u64,
     pub cpu_seconds: f64,
+    /// Wall time, if it was taken.
+    pub wall_seconds: Option<f64>,
     pub energies: &'a [f64],
 }
 
@@ -53,7 +56,7 @@ impl Line<'_> {
         let best = self.energies.iter().copied().fold(f64::INFINITY, f64::min);
         let mean = self.energies.iter().sum::<f64>() / self.energies.len() as f64;
         let line = serde_json::json!({
-            "engine": self.engine, "instance": name, "updates": self.updates, "cpu_seconds": self.cpu_seconds,
+            "engine": self.engine, "instance": name, "updates": self.updates, "cpu_seconds": self.cpu_seconds, "wall_seconds": self.wall_seconds,
             "best_energy": best, "mean_energy": mean,
         });
         println!("{line}");
@@ -77,7 +80,15 @@ pub fn sampler(engine: &str, plan: &Arc<SpinPlan>, n_replicas: usize) -> Box<dyn
         "one" => EngineSettings::Replica,
         "lanes" => EngineSettings::Lanes { n_replicas, randomness: Randomness::Independent },
         "shared" => EngineSettings::Lanes { n_replicas, randomness: Randomness::Shared },
-        _ => stop(format!("no engine {engine:?}: there are one, lanes and shared")),
+        // Spins without neighbours draw and compare their numbers, and do nothing else.
+        "roof" => {
+            let mut model = IsingModel::with_spins(plan.n_spins());
+            model.fields.fill(1.0);
+            let settings = EngineSettings::Lanes { n_replicas, randomness: Randomness::Independent };
+            return make_engine(Arc::new(compile_spins(&model, &[])), settings, Rule::Metropolis)
+                .unwrap_or_else(|error| stop(error.to_string()));
+        }
+        _ => stop(format!("no engine {engine:?}: there are one, lanes, shared and roof")),
     };
     make_engine(plan.clone(), settings, Rule::Metropolis).unwrap_or_else(|error| stop(error.to_string()))
 }

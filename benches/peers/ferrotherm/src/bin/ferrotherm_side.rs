@@ -29,5 +29,5 @@ fn main() {
         energies.push(graph.energy(&sampler.s));
     }
     let updates = updates(&model, sweeps, reads as usize);
-    Line { engine: "ferrotherm", path, updates, cpu_seconds: spent, energies: &energies }.print();
+    Line { engine: "ferrotherm", path, updates, cpu_seconds: spent, wall_seconds: None, energies: &energies }.print();
 }

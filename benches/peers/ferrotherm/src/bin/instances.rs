@@ -9,7 +9,7 @@ use lehr::topology::read::write_rudy;
 use lehr::units::Seed;
 
 const SEED: Seed = Seed(1);
-const NAMES: [&str; 7] = ["torus_128", "regular_3", "torus_gauss", "sk_gauss", "sk_pm1", "torus_20000", "planted_20000"];
+const NAMES: [&str; 8] = ["torus_128", "torus_1000", "regular_3", "torus_gauss", "sk_gauss", "sk_pm1", "torus_20000", "planted_20000"];
 
 fn model(name: &str) -> IsingModel {
     let torus = |width, height, disorder| {
@@ -17,6 +17,7 @@ fn model(name: &str) -> IsingModel {
     };
     match name {
         "torus_128" => torus(128, 128, Disorder::PLUS_MINUS_ONE),
+        "torus_1000" => torus(1000, 1000, Disorder::PLUS_MINUS_ONE),
         "torus_gauss" => torus(128, 128, Disorder::Gaussian { sd: 1.0 }),
         "regular_3" => with_disorder(random_regular(10_000, 3, 1.0, SEED).expect("valid"), Disorder::PLUS_MINUS_ONE, SEED).expect("valid"),
         "sk_gauss" => sherrington_kirkpatrick(1000, Scaling::Gaussian, SEED).expect("valid"),

@@ -1,7 +1,7 @@
 //! Times lehr's spin engines: `lehr_side ENGINE INSTANCE SWEEPS READS SEED`.
 //!
 //! `one` anneals one replica, READS times over; `lanes` (independent random numbers) and `shared`
-//! anneal READS replicas at once. Threads: RAYON_NUM_THREADS.
+//! anneal READS replicas at once; `roof` has as many spins and lanes, but no couplings. Threads: RAYON_NUM_THREADS.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use lehr::engine::spins::{Rule, Scan, SpinSampler, SweepKey};
 use lehr::random::SystemTag;
 use lehr::topology::compile_spins;
 use lehr::units::Seed;
-use lehr_peers::{Line, beta, cpu_seconds, instance, sampler, updates};
+use lehr_peers::{Line, beta, cpu_seconds, instance, sampler, updates, wall_seconds};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,26 +20,27 @@ fn main() {
     let plan = Arc::new(compile_spins(&model, &[]));
     let rounds = if engine == "one" { reads } else { 1 };
     let mut energies = Vec::new();
-    let mut spent = 0.0;
+    let (mut cpu, mut wall) = (0.0, 0.0);
     for round in 0..rounds {
         let mut sampler = sampler(engine, &plan, reads as usize);
-        spent += anneal(sampler.as_mut(), sweeps, Seed(seed * 1000 + round));
+        let start = (cpu_seconds(), wall_seconds());
+        anneal(sampler.as_mut(), sweeps, Seed(seed * 1000 + round));
+        cpu += cpu_seconds() - start.0;
+        wall += wall_seconds() - start.1;
         let mut found = vec![0.0; sampler.n_replicas()];
         sampler.energies(&mut found);
         energies.extend(found);
     }
     let updates = updates(&model, sweeps, reads as usize);
-    Line { engine: &format!("lehr_{engine}"), path, updates, cpu_seconds: spent, energies: &energies }.print();
+    Line { engine: &format!("lehr_{engine}"), path, updates, cpu_seconds: cpu, wall_seconds: Some(wall), energies: &energies }.print();
 }
 
-/// CPU seconds of an annealing from random spins; set-up is left out, as it is for the peers.
-fn anneal(sampler: &mut dyn SpinSampler, sweeps: u32, seed: Seed) -> f64 {
+/// An annealing from random spins; making the engine is left out of the time, as it is for the peers.
+fn anneal(sampler: &mut dyn SpinSampler, sweeps: u32, seed: Seed) {
     let key = |sweep| SweepKey { seed, system: SystemTag::named("peers"), step: 0, sweep };
     randomise(sampler, key(0));
-    let start = cpu_seconds();
     for sweep in 0..sweeps {
         sampler.set_betas(&[beta(sweep, sweeps)]);
         sampler.sweep(Rule::Metropolis, Scan::Colours, key(sweep));
     }
-    cpu_seconds() - start
 }
