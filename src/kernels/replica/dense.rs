@@ -31,7 +31,7 @@ use super::rows::{GROUP, GROUPS_PER_BLOCK};
 pub const LINE: usize = 64;
 
 /// Numbers of a row that are asked for when its spin flips; the rest comes by the hardware's own prefetch.
-const PREFETCH: usize = 512;
+const PREFETCH: usize = 128;
 
 /// A field that dense rows are added to: i16, i32 or f32.
 pub trait DenseField: Copy + Send + Sync + 'static {
