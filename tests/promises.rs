@@ -13,7 +13,7 @@ use common::{assert_same_results, expect, lehr, scene, write_scene};
 const STEPS: u64 = 10;
 
 /// One system of every method, small enough for tests, on both engines.
-const METHODS: [(&str, &str); 7] = [
+const METHODS: [(&str, &str); 9] = [
     ("sample", "Sample(temperature: 2.0)"),
     ("lanes", "Sample(temperature: 1.5, replicas: 64)"),
     ("anneal", "Anneal(sweeps: 60, sweeps_per_step: 5, runs: 2)"),
@@ -21,13 +21,41 @@ const METHODS: [(&str, &str); 7] = [
     ("population", "PopulationAnneal(cold: 0.8, replicas: 64, sweeps_per_step: 2)"),
     ("ais", "Ais(cold: 0.8, replicas: 64, beta_steps: 24, beta_steps_per_step: 2)"),
     ("optimise", "Optimise(sweeps: 20000, sweeps_per_step: 500)"),
+    ("cycle", "Cycle(first_sweeps: 40, sweeps: 20000, sweeps_per_step: 20)"),
+    ("shared", "Anneal(sweeps: 60, sweeps_per_step: 6, replicas: 64, randomness: Shared)"),
 ];
+
+/// A scene of 90 spins with other couplings than the torus.
+fn scene_of(couplings: &str, count: &str, system: &str) -> String {
+    format!(
+        "// A test: watch nothing.\nScene(\n    format: 1,\n    seed: 11,\n    steps: {STEPS},\n    populations: [Spins(name: \"spins\"{count})],\n    \
+         projections: [Symmetric(couplings: {couplings})],\n    systems: [{system}],\n)\n"
+    )
+}
+
+/// Every method on the torus, and every kind of rows: dense ones, real-valued ones, those of a memory.
+fn scenes() -> Vec<(&'static str, String)> {
+    let digits = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/digits.csv");
+    let digits = format!("Hopfield(path: {:?}, rule: PseudoInverse)", digits.to_str().expect("a path of text"));
+    let dense = |strengths: &str| format!("SherringtonKirkpatrick(strengths: {strengths})");
+    let gauss = "Lattice(width: 10, height: 9, strengths: Gaussian(1.0))";
+    let mut all: Vec<_> = METHODS.iter().map(|&(name, system)| (name, scene(system, STEPS))).collect();
+    all.extend([
+        ("dense", scene_of(&dense("Gaussian"), ", count: 90", "Sample(temperature: 0.8, sweeps_per_step: 3)")),
+        ("dense_integer", scene_of(&dense("PlusMinusOne"), ", count: 90", "Sample(temperature: 6.0, rule: HeatBath)")),
+        ("dense_anneal", scene_of(&dense("Gaussian"), ", count: 90", "Anneal(sweeps: 40, sweeps_per_step: 5)")),
+        ("real", scene_of(gauss, "", "Sample(temperature: 1.0, sweeps_per_step: 3)")),
+        ("real_lanes", scene_of(gauss, "", "Temper(temperatures: 4, replicas: 64, adaptation_steps: 6)")),
+        ("recall", scene_of(&digits, "", "Recall(flipped: 0.2, sweeps: 10)")),
+    ]);
+    all
+}
 
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, systems) in METHODS {
-        let file = write_scene(dir.path(), name, &scene(systems, STEPS));
+    for (name, text) in scenes() {
+        let file = write_scene(dir.path(), name, &text);
         let out = |threads: &str| format!("{name}-{threads}");
         for threads in ["1", "2", "3", "7", "16"] {
             expect(dir.path(), &["run", &file, "--quiet", "--threads", threads, "--out", &out(threads)], 0);
@@ -41,8 +69,8 @@ fn any_vector_instructions_give_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let backends: Vec<_> = lehr::kernels::simd::Simd::available().collect();
     println!("backends of this processor: {backends:?}");
-    for (name, systems) in METHODS {
-        let file = write_scene(dir.path(), name, &scene(systems, STEPS));
+    for (name, text) in scenes() {
+        let file = write_scene(dir.path(), name, &text);
         let out = |backend: &str| format!("{name}-{backend}");
         for backend in &backends {
             let backend = backend.name();
@@ -66,8 +94,8 @@ fn stopped_at(from: &Path, to: &Path, step: u64) {
 #[test]
 fn a_checkpoint_of_any_step_resumes_to_the_same_bytes_in_a_fresh_process() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, systems) in METHODS {
-        let file = write_scene(dir.path(), name, &scene(systems, STEPS));
+    for (name, text) in scenes() {
+        let file = write_scene(dir.path(), name, &text);
         let whole = dir.path().join(name);
         expect(dir.path(), &["run", &file, "--quiet", "--threads", "1", "--snapshot-every", "1", "--out", name], 0);
         let last = fs::read_dir(whole.join("snapshots")).unwrap().count() as u64;

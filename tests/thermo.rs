@@ -200,6 +200,20 @@ fn what_does_not_fit_is_refused_with_its_place() {
     sim.neurons_mut::<Bias>("spins").unwrap()[2].0 = f32::NAN;
     let error = thermo::attach(&mut sim, spins(LANES), &sample, 1).unwrap_err().to_string();
     assert!(error.contains("neuron 2"), "{error}");
+    // A neuron whose field would leave f32, and one whose field just stays inside.
+    for (strength, fits) in [(1.5e38, false), (2e37, true)] {
+        let mut strong = model.clone();
+        strong.couplings.iter_mut().filter(|c| c.i == 7 || c.j == 7).for_each(|c| c.strength *= strength);
+        for engine in [EngineSettings::Replica, LANES] {
+            match simulation(&strong, spins(engine), sample) {
+                Ok(mut sim) => {
+                    sim.run(5).unwrap();
+                    assert!(fits && sim.world().resource::<EnergyLedger>().get("spins").unwrap().is_finite());
+                }
+                Err(error) => assert!(!fits && error.to_string().contains("neuron 7 in population \"spins\""), "{error}"),
+            }
+        }
+    }
 }
 
 #[test]

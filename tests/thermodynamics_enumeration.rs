@@ -3,7 +3,8 @@
 
 mod faults;
 
-use faults::{ENGINES, Engine, Fault, Faulty, Numbers, key, mean_and_sd, plan};
+use faults::engines::{ENGINES, Engine, Numbers};
+use faults::{Fault, Faulty, key, mean_and_sd, plan};
 use lehr::engine::exact::{ExactStates, noise_floor, total_variation};
 use lehr::engine::spins::{Rule, Scan, SpinSampler, accept};
 use lehr::kernels::replica::AcceptTable;

@@ -4,7 +4,8 @@
 
 mod faults;
 
-use faults::{ENGINES, Engine, Fault, Faulty, Numbers, key, mean_and_sd, plan, small_glass, square};
+use faults::engines::{ENGINES, Engine, Numbers};
+use faults::{Fault, Faulty, key, mean_and_sd, plan, small_glass, square};
 use lehr::engine::diagnostics::{Estimate, thermodynamic_integration};
 use lehr::engine::exact::ExactStates;
 use lehr::engine::methods::settings::{AisSettings, BetaSteps, PopulationSettings, TemperingSettings};

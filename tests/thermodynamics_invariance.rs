@@ -6,7 +6,8 @@ mod faults;
 
 use std::sync::Arc;
 
-use faults::{ENGINES, Engine, Fault, Faulty, Numbers, chi_square_z, draw, key, plan, small_glass};
+use faults::engines::{ENGINES, Engine, Numbers};
+use faults::{Fault, Faulty, chi_square_z, draw, key, plan, small_glass};
 use lehr::engine::exact::ExactStates;
 use lehr::engine::methods::clusters::ClusterFinder;
 use lehr::engine::methods::{ClusterMoves, TemperatureRange, Tempering, settings::TemperingSettings};

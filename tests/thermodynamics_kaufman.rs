@@ -5,7 +5,8 @@ mod faults;
 
 use std::collections::BTreeMap;
 
-use faults::{ENGINES, Engine, Fault, Faulty, Numbers, key, plan, square};
+use faults::engines::{ENGINES, Engine, Numbers};
+use faults::{Fault, Faulty, key, plan, square};
 use lehr::engine::diagnostics::Estimate;
 use lehr::engine::methods::{Sample, SampleSettings};
 use lehr::engine::spins::{EngineSettings, Randomness, Rule, Scan, SpinSampler, make_engine};

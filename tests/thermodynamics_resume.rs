@@ -2,7 +2,8 @@
 
 mod faults;
 
-use faults::{ENGINES, Fault, Faulty, key, plan, small_glass};
+use faults::engines::ENGINES;
+use faults::{Fault, Faulty, key, plan, small_glass};
 use lehr::engine::methods::settings::{
     AisSettings, AnnealSettings, ClusterMoves, CyclingSettings, MethodSettings, OptimiseSettings, PopulationSettings, TemperingSettings,
 };

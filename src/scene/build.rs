@@ -202,3 +202,44 @@ fn edges(projection: &Projection) -> Result<(Vec<Edge>, Known), SceneBuildError>
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scene::{Limits, SceneSource, load};
+    use crate::simulation::StateHash;
+
+    #[test]
+    fn no_scene_hangs_on_the_order_of_its_systems() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
+        let mut n_scenes = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "ron") {
+                continue;
+            }
+            let checked = load(&SceneSource::File(path.clone()), &[], Limits::DEFAULT).unwrap_or_else(|report| panic!("{report}"));
+            let mut sim = build(&checked.scene).unwrap();
+            let start = sim.save().unwrap();
+            let mut run = |seed: Option<u64>| -> Vec<StateHash> {
+                sim.load(&start).unwrap();
+                if let Some(seed) = seed {
+                    sim.shuffle_systems(seed);
+                }
+                let step = |_| {
+                    sim.step().unwrap();
+                    sim.state_hash()
+                };
+                (0..2).map(step).collect()
+            };
+            let expected = run(None);
+            for seed in 0..32 {
+                assert_eq!(run(Some(seed)), expected, "{}, shuffled by {seed}", path.display());
+            }
+            n_scenes += 1;
+        }
+        assert!(n_scenes >= 7);
+    }
+}

@@ -126,6 +126,15 @@ impl Simulation {
         self
     }
 
+    /// Orders the systems anew before the next step, ties broken by `seed`: for tests that no result hangs on it.
+    #[cfg(test)]
+    pub(crate) fn shuffle_systems(&mut self, seed: u64) {
+        let settings = super::schedule::settings();
+        self.schedule.set_build_settings(bevy_ecs::schedule::ScheduleBuildSettings { shuffle_seed: Some(seed), ..settings });
+        // A schedule orders its systems when one was added.
+        self.schedule.add_systems((|| ()).in_set(Phase::Observe));
+    }
+
     /// Builds the network and orders the systems.
     ///
     /// # Errors

@@ -70,6 +70,14 @@ pub enum ThermoError {
         /// Its value.
         value: f32,
     },
+    /// A local field, or the change of it that a flip makes, would not fit f32.
+    #[error("the couplings and the field of {neuron} add up to {sum:e}: they must stay below {limit:e}, so divide all of them by a constant", limit = LARGEST_FIELD)]
+    TooStrong {
+        /// Which neuron.
+        neuron: String,
+        /// Sum of |J| and |h|.
+        sum: f64,
+    },
     /// A pattern does not fit its network.
     #[error("pattern {number} has {length} values, population \"{population}\" has {n_neurons} neurons")]
     PatternLength {
@@ -275,12 +283,30 @@ pub(super) fn spin_model(
         }
     }
     model.normalise();
+    check_strength(&model, parts, fabric)?;
     if values == SpinValues::ZeroOne {
         let biases: Vec<f64> = model.fields.iter().map(|&b| f64::from(b)).collect();
         let weights: Vec<_> = model.couplings.iter().map(|c| (c.i, c.j, f64::from(c.strength))).collect();
         model = BinaryModel::boltzmann(&biases, &weights).to_ising();
     }
     Ok((model, clamped))
+}
+
+/// Half of what f32 holds: engines add 2 J to fields in f32.
+const LARGEST_FIELD: f64 = 0.5 * f32::MAX as f64;
+
+/// Refuses couplings whose local fields would overflow.
+fn check_strength(model: &IsingModel, parts: &[(PopulationIdx, usize)], fabric: &Fabric) -> Result<(), ThermoError> {
+    let mut sums: Vec<f64> = model.fields.iter().map(|h| f64::from(h.abs())).collect();
+    for c in &model.couplings {
+        let strength = f64::from(c.strength.abs());
+        sums[c.i as usize] += strength;
+        sums[c.j as usize] += strength;
+    }
+    let Some(spin) = sums.iter().position(|&sum| sum > LARGEST_FIELD) else { return Ok(()) };
+    let (idx, first) = parts.iter().rev().find(|(_, first)| *first <= spin).expect("every spin is of a part");
+    let neuron = format!("neuron {} in population \"{}\"", spin - first, fabric.population(*idx).name());
+    Err(ThermoError::TooStrong { neuron, sum: sums[spin] })
 }
 
 /// Fills the engine where it differs from the columns.

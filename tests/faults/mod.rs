@@ -1,11 +1,11 @@
 //! Shared by the thermodynamics tests: small models, and a spin engine into which faults are planted.
 #![expect(dead_code, reason = "each test binary uses a part of it")]
 
-mod engines;
+pub mod engines;
 
 use std::sync::Arc;
 
-pub use engines::{ENGINES, Engine, Numbers};
+use engines::{Engine, Numbers};
 use lehr::engine::spins::reference::{heat_bath, metropolis};
 use lehr::engine::spins::sampler::SweepCounts;
 use lehr::engine::spins::{Rule, Scan, SpinSampler, SweepKey};

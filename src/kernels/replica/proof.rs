@@ -8,7 +8,7 @@ use super::parallel::Regions;
 use super::pull::BitRows;
 use super::rows::{GROUP, ReplicaRows};
 use super::sweep::{Costs, Levels, NO_FLIPS, count_accepts};
-use super::table::AcceptTable;
+use super::table::{AcceptTable, Reach};
 use crate::kernels::simd::Simd;
 use crate::math;
 use crate::plan::{Coupling, IsingModel, SpinPlan};
@@ -134,16 +134,25 @@ fn float_sweeps_are_the_same_on_every_backend() {
     }
 }
 
-/// Counts the accepting uniforms among 2^24 at s f = `aligned`, on `simd`, for both signs of the spin.
+/// Counts the accepting uniforms among 2^24 at s f = `aligned`, on `simd`, as sweeps look the level up.
 fn count_ints(simd: Simd, table: &AcceptTable, aligned: i32) -> u32 {
+    match table.reach {
+        Reach::Wrap16 => count_ints_by::<0>(simd, table, aligned),
+        Reach::Wrap32 => count_ints_by::<1>(simd, table, aligned),
+        Reach::Clamp32 => count_ints_by::<2>(simd, table, aligned),
+        Reach::Long => count_ints_by::<3>(simd, table, aligned),
+    }
+}
+
+fn count_ints_by<const REACH: u8>(simd: Simd, table: &AcceptTable, aligned: i32) -> u32 {
     match simd {
         // SAFETY: the caller takes backends from `Simd::available`.
         #[cfg(target_arch = "x86_64")]
-        Simd::Avx512 => unsafe { super::avx512::count_levels::<0>(table, -aligned, 0) },
+        Simd::Avx512 => unsafe { super::avx512::count_levels::<REACH>(table, -aligned, 0) },
         // SAFETY: the caller takes backends from `Simd::available`.
         #[cfg(target_arch = "x86_64")]
-        Simd::Avx2 => unsafe { super::avx2::count_levels::<0>(table, -aligned, 0) },
-        _ => count_accepts(Scalar, Levels::<Scalar, 3>::new(Scalar, table), &[aligned; GROUP], u16::MAX),
+        Simd::Avx2 => unsafe { super::avx2::count_levels::<REACH>(table, -aligned, 0) },
+        _ => count_accepts(Scalar, Levels::<Scalar, REACH>::new(Scalar, table), &[aligned; GROUP], u16::MAX),
     }
 }
 
@@ -174,36 +183,56 @@ const LIMIT: f64 = 1.0 / 8_388_608.0;
 
 #[test]
 fn all_uniforms_realise_the_formulas_on_integer_fields() {
-    let beta = 0.37;
-    let metropolis = |k: f64| if k <= 0.0 { 1.0 } else { math::exp(-2.0 * beta * k) };
-    let heat_bath = |k: f64| math::sigmoid(-2.0 * beta * k);
-    let (mut cold, mut bath, mut warm) = (AcceptTable::default(), AcceptTable::default(), AcceptTable::default());
-    cold.set_metropolis(beta, 4);
-    bath.set_heat_bath(beta, 4);
-    warm.set_metropolis(0.98 * beta, 4);
-    for simd in Simd::available() {
-        let realised = |table: &AcceptTable, k: f64| f64::from(count_ints(simd, table, k as i32)) / N_UNIFORM;
-        assert!(worst_error(|k| realised(&cold, k), metropolis) <= LIMIT, "{simd:?}");
-        assert!(worst_error(|k| realised(&bath, k), heat_bath) <= LIMIT, "{simd:?}");
-        // Planted: a wrong temperature must be seen.
-        assert!(worst_error(|k| realised(&warm, k), metropolis) > LIMIT, "{simd:?}");
+    // Levels in 4 bits, in 5, clamped into 5, and by address: the largest level and beta decide.
+    for (reach, largest, beta, levels) in [
+        (Reach::Wrap16, 4, 0.37, &[0, 2, -4, -2, 4][..]),
+        (Reach::Wrap32, 15, 0.11, &[15, 1, -15, -9, 0, 8]),
+        (Reach::Clamp32, 1000, 0.8, &[1, -1000, -14, -1, 0, 9, 13, 14, 1000]),
+        (Reach::Long, 1000, 0.002, &[500, -1000, -33, 0, 1, 31, 1000]),
+    ] {
+        let metropolis = |k: f64| if k <= 0.0 { 1.0 } else { math::exp(-2.0 * beta * k) };
+        let heat_bath = |k: f64| math::sigmoid(-2.0 * beta * k);
+        let (mut cold, mut bath, mut warm) = (AcceptTable::default(), AcceptTable::default(), AcceptTable::default());
+        cold.set_metropolis(beta, largest);
+        bath.set_heat_bath(beta, largest);
+        warm.set_metropolis(0.98 * beta, largest);
+        // The heat bath has levels on both sides, and needs the address sooner.
+        let clamps = reach == Reach::Clamp32;
+        assert!(cold.reach == reach && (bath.reach == reach || clamps), "{:?} and {:?}", cold.reach, bath.reach);
+        for simd in Simd::available() {
+            // The scalar law is slow without optimisation, and equal to the others by the parity test.
+            let levels: Vec<f64> = levels[..if simd == Simd::Scalar { 1 } else { levels.len() }].iter().map(|&k| f64::from(k)).collect();
+            let realised = |table: &AcceptTable, k: f64| f64::from(count_ints(simd, table, k as i32)) / N_UNIFORM;
+            assert!(worst_error_at(&levels, |k| realised(&cold, k), metropolis) <= LIMIT, "{simd:?} {reach:?}");
+            assert!(worst_error_at(&levels, |k| realised(&bath, k), heat_bath) <= LIMIT, "{simd:?} {reach:?}");
+            // Planted: a wrong temperature must be seen.
+            if simd != Simd::Scalar || reach != Reach::Wrap16 {
+                assert!(worst_error_at(&levels, |k| realised(&warm, k), metropolis) > LIMIT, "{simd:?} {reach:?}");
+            }
+        }
     }
 }
 
 #[test]
 fn all_uniforms_realise_the_formulas_on_float_fields() {
-    let beta = 0.37;
-    let metropolis = |k: f64| if k <= 0.0 { 1.0 } else { math::exp(-2.0 * beta * k) };
-    let heat_bath = |k: f64| math::sigmoid(-2.0 * beta * k);
-    for simd in Simd::available() {
-        let cold = |k: f64| f64::from(count_floats::<false>(simd, 2.0 * beta as f32, k as f32)) / N_UNIFORM;
-        let bath = |k: f64| f64::from(count_floats::<true>(simd, 2.0 * beta as f32, k as f32)) / N_UNIFORM;
-        // The scalar law is slow without optimisation, and equal to the others by the parity test.
-        let levels: &[f64] = if simd == Simd::Scalar { &[0.0, 2.0] } else { &[-4.0, -2.0, 0.0, 2.0, 4.0] };
-        let error = worst_error_at(levels, cold, metropolis);
-        assert!(error <= LIMIT, "{simd:?}: {error}");
-        let error = worst_error_at(levels, bath, heat_bath);
-        assert!(error <= LIMIT, "{simd:?}: {error}");
+    // A warm bath and a cold one; fields that are nearly zero, ordinary, and far up the tail.
+    let warm: &[f64] = &[2.0, 0.0, -4.0, -2.0, 4.0, 1e-5, -0.013, 0.31];
+    for (beta, levels) in [(0.37, warm), (2.5, &[0.31, -0.013, 7.25])] {
+        let metropolis = |k: f64| if k <= 0.0 { 1.0 } else { math::exp(-2.0 * beta * k) };
+        let heat_bath = |k: f64| math::sigmoid(-2.0 * beta * k);
+        for simd in Simd::available() {
+            // The scalar law is slow without optimisation, and equal to the others by the parity test.
+            let levels = if simd == Simd::Scalar { &levels[..1] } else { levels };
+            let cold = |k: f64| f64::from(count_floats::<false>(simd, 2.0 * beta as f32, k as f32)) / N_UNIFORM;
+            let bath = |k: f64| f64::from(count_floats::<true>(simd, 2.0 * beta as f32, k as f32)) / N_UNIFORM;
+            let error = worst_error_at(levels, cold, metropolis);
+            assert!(error <= LIMIT, "{simd:?} {beta}: {error}");
+            let error = worst_error_at(levels, bath, heat_bath);
+            assert!(error <= LIMIT, "{simd:?} {beta}: {error}");
+            // Planted: a wrong temperature must be seen.
+            let warmer = |k: f64| f64::from(count_floats::<false>(simd, 1.96 * beta as f32, k as f32)) / N_UNIFORM;
+            assert!(simd == Simd::Scalar || worst_error_at(&levels[..1], warmer, metropolis) > LIMIT, "{simd:?} {beta}");
+        }
     }
 }
 

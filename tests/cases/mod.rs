@@ -1,0 +1,65 @@
+//! The scenes of the repository, and variants of them that reach what the scenes themselves do not:
+//! lattices of several blocks a colour class, dense rows, real-valued couplings, every method.
+
+use std::path::PathBuf;
+
+/// A scene of the repository with overrides, and the steps that are looked at.
+pub struct Case {
+    pub name: &'static str,
+    pub scene: &'static str,
+    pub overrides: &'static [&'static str],
+    pub steps: u64,
+}
+
+const fn case(name: &'static str, scene: &'static str, overrides: &'static [&'static str], steps: u64) -> Case {
+    Case { name, scene, overrides, steps }
+}
+
+/// 128 x 64 spins: two blocks of 1,024 in each of two colour classes at least, shared by threads in lanes.
+pub const CASES: &[Case] = &[
+    case("boltzmann_machine", "boltzmann_machine", &[], 4),
+    case("hopfield_digits", "hopfield_digits", &[], 3),
+    case("ising_2d", "ising_2d", &[], 4),
+    case("maxcut", "maxcut", &[], 4),
+    case("planted_torus", "planted_torus", &[], 4),
+    case("population_annealing", "population_annealing", &[], 4),
+    case("spin_glass_tempering", "spin_glass_tempering", &[], 4),
+    case("ising_2d lanes", "ising_2d", &["width=128", "height=64", "replicas=64"], 3),
+    case("ising_2d heat bath lanes", "ising_2d", &["width=128", "height=64", "replicas=128", "rule=HeatBath"], 3),
+    case("ising_2d Gaussian", "ising_2d", &["strengths=Gaussian(1.0)", "width=128", "height=64"], 3),
+    case("ising_2d Gaussian lanes", "ising_2d", &["strengths=Gaussian(1.0)", "width=128", "height=64", "replicas=64"], 3),
+    case("ising_2d random scan lanes", "ising_2d", &["scan=Random", "width=128", "height=64", "replicas=64"], 3),
+    case("ising_2d sequential", "ising_2d", &["scan=Sequential", "width=128", "height=64"], 3),
+    case(
+        "dense Gaussian",
+        "ising_2d",
+        &["projections[0].couplings=SherringtonKirkpatrick()", "populations.spins.count=150", "temperature=0.7"],
+        4,
+    ),
+    case(
+        "dense +-1",
+        "ising_2d",
+        &["projections[0].couplings=SherringtonKirkpatrick(strengths: PlusMinusOne)", "populations.spins.count=150", "rule=HeatBath"],
+        4,
+    ),
+    case("optimise a regular graph", "maxcut", &["projections[0].couplings=RandomRegular(degree: 3)", "count=6000", "sweeps=300"], 4),
+    case("anneal", "maxcut", &["systems=[Anneal(sweeps: 40, sweeps_per_step: 5, runs: 2, replicas: 64)]"], 6),
+    case(
+        "anneal shared",
+        "planted_torus",
+        &["width=96", "height=96", "systems=[Anneal(sweeps: 8, sweeps_per_step: 3, replicas: 256, randomness: Shared)]"],
+        3,
+    ),
+    case("anneal at constant speed", "planted_torus", &["systems=[Anneal(sweeps: 40, cooling: ConstantSpeed, replicas: 64)]"], 5),
+    case("thermal cycling", "planted_torus", &["systems=[Cycle(first_sweeps: 30, sweeps: 4000)]"], 4),
+    case("tempering", "spin_glass_tempering", &["width=80", "height=64", "adaptation_steps=2", "clusters_every=1"], 4),
+    case("population", "population_annealing", &["width=96", "height=64", "replicas=64", "beta_steps=Fixed(4)"], 4),
+    case("AIS", "population_annealing", &["width=96", "height=64", "systems=[Ais(cold: 2.269185, beta_steps: 6, replicas: 64)]"], 4),
+];
+
+impl Case {
+    /// The file of the scene.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenes").join(format!("{}.ron", self.scene))
+    }
+}
