@@ -53,7 +53,7 @@ fn bench_inputs(c: &mut Criterion) {
     });
     doubled(&mut group, "checkpoint", |n| {
         let mut snapshot = Snapshot::default();
-        (0..n / 2000).for_each(|k| snapshot.put(&format!("section/{k}"), &vec![f64::from(k); 2000]));
+        (0..n / 2000).for_each(|k| snapshot.put(format!("section/{k}"), &vec![f64::from(k); 2000]));
         let bytes = Checkpoint { step: 1, seed: 2, scene_hash: [3; 32], state_hash: [4; 32], snapshot }.encode();
         (bytes.len() as u64, Box::new(move || assert!(Checkpoint::decode(&bytes).is_ok())))
     });
