@@ -1,139 +1,332 @@
-//! How often, and after how many CPU seconds, the `Optimise` preset finds good states: a table over seeds.
+//! How good the states are that `Optimise` and its rivals find in a given CPU time, and whether the
+//! default annealing schedule keeps up with a hand-tuned one: tables over seeds.
 //!
-//! `cargo bench --bench quality -- INSTANCE... [seeds=10] [seconds=60] [sweeps=N] [lanes=512] [gset=DIR]`
-//! where an instance is `g1 g14 g22 g32 g39` (files in DIR), or `torus`, `planted`, `gaussian2d`,
-//! `lattice3d`, `regular3`, `sk`, `sk+-`, each with `:n` for another size and `/k` for another seed.
-//! One thread; seconds are CPU seconds of this thread.
+//! `cargo bench --bench quality -- INSTANCE... [method=optimise] [seeds=10] [seconds=60] [sweeps=N] [lanes=512] [gset=DIR]`
+//! `cargo bench --bench quality -- schedule INSTANCE... [seeds=3] [sweeps=1000] [lanes=512] [gset=DIR]`
+//!
+//! An instance is `g1 g14 g22 g32 g39` (files in DIR), or `torus`, `planted`, `gaussian2d`,
+//! `lattice3d`, `regular3`, `sk`, `sk+-`, each with `:n` or `:WxH` for another size, `/k` for another
+//! seed, and `planted` with `@c1,c2,c3` for other shares of the tiles. Methods are `optimise`,
+//! `cycling`, `elites`, `tempering`, `anneal`, `population`; several are given with commas.
+//! One thread; seconds are CPU seconds of this thread. Percents are of the best energy known or seen.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lehr::engine::methods::MethodState;
-use lehr::engine::methods::settings::{MethodSettings, OptimiseSettings};
+use lehr::engine::methods::optimise::choose;
+use lehr::engine::methods::{
+    AnnealSettings, ClusterMoves, CyclingSettings, MethodSettings, MethodState, OptimiseSettings, PopulationSettings, ScheduleShape,
+    TemperatureRange, TemperingSettings, annealing_range, default_range,
+};
 use lehr::engine::spins::engine::{EngineSettings, Randomness, make_engine};
-use lehr::engine::spins::{Rule, SweepKey};
-use lehr::plan::IsingModel;
+use lehr::engine::spins::{Rule, SpinSampler, SweepKey};
+use lehr::plan::{IsingModel, SpinPlan};
 use lehr::random::SystemTag;
 use lehr::topology::compile_spins;
 use lehr::topology::generate::{Boundary, Disorder, Generator, Scaling, SquareTiles, generate};
 use lehr::topology::read;
 use lehr::units::Seed;
 
+/// Marks of CPU time at which the best energy is shown.
+const MARKS: [f64; 9] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0];
+
+/// The lowest energies seen in long runs of instances without a known ground state.
+const LONG_RUNS: [(&str, f64); 0] = [];
+
 struct Instance {
     name: String,
-    model: IsingModel,
+    plan: Arc<SpinPlan>,
     /// cut = (total - E) / 2 for graphs.
     total: Option<f64>,
+    /// Ground-state energy, best published one or lowest of long runs.
     best_known: Option<f64>,
 }
 
+/// What a run may cost.
+#[derive(Clone)]
+struct Limits {
+    seeds: u64,
+    seconds: f64,
+    sweeps: u64,
+    lanes: usize,
+    with: Vec<(String, String)>,
+}
+
 fn main() {
-    let mut names = Vec::new();
-    let (mut seeds, mut seconds, mut sweeps, mut lanes, mut gset) = (10, 60.0, 100_000_000, 512, PathBuf::from("../shared/data/gset"));
+    let (mut names, mut methods, mut gset, mut schedule) = (Vec::new(), "optimise".to_owned(), PathBuf::from("../shared/data/gset"), false);
+    let mut limits = Limits { seeds: 10, seconds: 60.0, sweeps: 100_000_000, lanes: 512, with: Vec::new() };
     for arg in std::env::args().skip(1).filter(|a| a != "--bench") {
         match arg.split_once('=') {
-            Some(("seeds", v)) => seeds = v.parse().expect("seeds=N"),
-            Some(("seconds", v)) => seconds = v.parse().expect("seconds=S"),
-            Some(("sweeps", v)) => sweeps = v.parse().expect("sweeps=N"),
-            Some(("lanes", v)) => lanes = v.parse().expect("lanes=N"),
+            Some(("seeds", v)) => limits.seeds = v.parse().expect("seeds=N"),
+            Some(("seconds", v)) => limits.seconds = v.parse().expect("seconds=S"),
+            Some(("sweeps", v)) => limits.sweeps = v.parse().expect("sweeps=N"),
+            Some(("lanes", v)) => limits.lanes = v.parse().expect("lanes=N"),
             Some(("gset", v)) => gset = v.into(),
-            Some((name, _)) => panic!("unknown option {name}"),
+            Some(("method", v)) => methods = v.to_owned(),
+            Some((name, v)) => limits.with.push((name.to_owned(), v.to_owned())),
+            None if arg == "schedule" => schedule = true,
             None => names.push(arg),
         }
     }
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().expect("first pool");
     for name in names {
         let instance = load(&name, &gset);
-        report(&instance, seeds, seconds, sweeps, lanes);
+        if schedule {
+            compare_schedules(&instance, &limits);
+            continue;
+        }
+        for method in methods.split(',') {
+            report(&instance, method, &limits);
+        }
     }
 }
 
-fn load(text: &str, gset: &std::path::Path) -> Instance {
-    let (text, seed) = text.split_once('/').map_or((text, 1), |(t, s)| (t, s.parse().expect("/seed")));
-    let (kind, n) = text.split_once(':').map_or((text, None), |(k, n)| (k, Some(n.parse::<usize>().expect(":n"))));
+fn load(text: &str, gset: &Path) -> Instance {
+    let (rest, seed) = text.split_once('/').map_or((text, 1), |(t, s)| (t, s.parse().expect("/seed")));
+    let (rest, tiles) = rest.split_once('@').map_or((rest, None), |(t, shares)| (t, Some(shares)));
+    let (kind, size) = rest.split_once(':').map_or((rest, None), |(k, n)| (k, Some(n)));
+    // A square lattice of n spins is 100 high.
+    let sides = |default: [usize; 2]| match size.map(|s| (s, s.split_once('x'))) {
+        None => default,
+        Some((_, Some((w, h)))) => [w.parse().expect("width"), h.parse().expect("height")],
+        Some((n, None)) => [n.parse::<usize>().expect(":n") / 100, 100],
+    };
+    let number = |default: usize| size.map_or(default, |n| n.parse().expect(":n"));
+    let lattice = |[width, height]: [usize; 2], disorder| Generator::Lattice2d { width, height, boundary: Boundary::Periodic, disorder };
     let generator = match kind {
-        "torus" => Generator::Lattice2d {
-            width: n.unwrap_or(20_000) / 100,
-            height: 100,
-            boundary: Boundary::Periodic,
-            disorder: Disorder::PLUS_MINUS_ONE,
-        },
-        "planted" => Generator::PlantedTorus { width: n.unwrap_or(20_000) / 100, height: 100, tiles: SquareTiles::default() },
-        "gaussian2d" => Generator::Lattice2d {
-            width: n.unwrap_or(10_000) / 100,
-            height: 100,
-            boundary: Boundary::Periodic,
-            disorder: Disorder::Gaussian { sd: 1.0 },
-        },
-        "lattice3d" => {
-            let side = n.unwrap_or(8000).isqrt().isqrt().max(2);
-            let side = (side..).find(|s| s * s * s >= n.unwrap_or(8000)).expect("a side");
-            Generator::Lattice3d {
-                width: side,
-                height: side,
-                depth: side,
-                boundary: Boundary::Periodic,
-                disorder: Disorder::PLUS_MINUS_ONE,
-            }
+        "torus" => lattice(sides([200, 100]), Disorder::PLUS_MINUS_ONE),
+        "gaussian2d" => lattice(sides([128, 128]), Disorder::Gaussian { sd: 1.0 }),
+        "planted" => {
+            let [width, height] = sides([200, 100]);
+            let shares: Vec<f64> = tiles.iter().flat_map(|t| t.split(',')).map(|c| c.parse().expect("a share")).collect();
+            let tiles = if let [c1, c2, c3] = shares[..] { SquareTiles { c1, c2, c3 } } else { SquareTiles::default() };
+            Generator::PlantedTorus { width, height, tiles }
         }
-        "regular3" => Generator::RandomRegular { n: n.unwrap_or(10_000), degree: 3, disorder: Disorder::PLUS_MINUS_ONE },
-        "sk" => Generator::SherringtonKirkpatrick { n: n.unwrap_or(1000), scaling: Scaling::Gaussian },
-        "sk+-" => Generator::SherringtonKirkpatrick { n: n.unwrap_or(1000), scaling: Scaling::PlusMinusOne },
+        "lattice3d" => {
+            let n = number(4096);
+            let side = (2..).find(|s| s * s * s >= n).expect("a side");
+            let disorder = Disorder::PLUS_MINUS_ONE;
+            Generator::Lattice3d { width: side, height: side, depth: side, boundary: Boundary::Periodic, disorder }
+        }
+        "regular3" => Generator::RandomRegular { n: number(10_000), degree: 3, disorder: Disorder::PLUS_MINUS_ONE },
+        "sk" => Generator::SherringtonKirkpatrick { n: number(1000), scaling: Scaling::Gaussian },
+        "sk+-" => Generator::SherringtonKirkpatrick { n: number(1000), scaling: Scaling::PlusMinusOne },
         _ => {
             let path = gset.join(format!("{}.txt", kind.to_uppercase()));
             let instance = read::load(None, &path, read::ReadOptions::default()).unwrap_or_else(|e| panic!("{e}"));
             let total = instance.max_cut.expect("a graph").total_weight;
             let best = [("g1", 11_624.0), ("g14", 3064.0), ("g22", 13_359.0), ("g32", 1410.0), ("g39", 2408.0)];
             let best_known = best.iter().find(|b| b.0 == kind).map(|b| total - 2.0 * b.1);
-            return Instance { name: kind.to_owned(), model: instance.model, total: Some(total), best_known };
+            return Instance { name: kind.to_owned(), plan: compiled(&instance.model), total: Some(total), best_known };
         }
     };
     let made = generate(&generator, Seed(seed)).unwrap_or_else(|e| panic!("{e}"));
-    Instance { name: format!("{text}/{seed}"), model: made.model, total: None, best_known: made.ground_energy }
+    let seen = LONG_RUNS.iter().find(|run| run.0 == text).map(|run| run.1);
+    Instance { name: text.to_owned(), plan: compiled(&made.model), total: None, best_known: made.ground_energy.or(seen) }
 }
 
-fn report(instance: &Instance, seeds: u64, seconds: f64, sweeps: u64, lanes: usize) {
-    let plan = Arc::new(compile_spins(&instance.model, &[]));
-    let target = instance.best_known;
-    println!(
-        "{}: {} spins, {} couplings, best known {:?}",
-        instance.name,
-        plan.n_spins(),
-        instance.model.couplings.len(),
-        target.map(|e| shown(instance, e))
-    );
-    let marks = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0];
-    print!("  seed");
-    marks.iter().filter(|&&m| m <= seconds).for_each(|m| print!("{:>11}", format!("{m} s")));
-    println!("{:>11}{:>10}{:>9}", "last", "hit at s", "sweeps");
-    let mut hits = 0;
-    for seed in 0..seeds {
-        let start = cpu_seconds();
-        let engine = EngineSettings::Lanes { n_replicas: lanes, randomness: Randomness::Independent };
-        let mut sampler = make_engine(Arc::clone(&plan), engine, Rule::Metropolis).expect("lanes");
-        let settings = OptimiseSettings { sweep_budget: sweeps, target_energy: target, sweeps_per_iteration: 50 };
-        let mut method = MethodState::new(&MethodSettings::Optimise(settings), &*sampler).expect("settings");
-        let (mut step, mut next, mut line) = (0, 0, format!("  {seed:>4}"));
-        let mut at = 0.0;
-        while !method.is_finished() && at < seconds {
-            method.iterate(&mut *sampler, SweepKey { seed: Seed(seed), system: SystemTag::named("quality"), step, sweep: 0 });
-            step += 1;
-            at = cpu_seconds() - start;
-            while next < marks.len() && at >= marks[next] && marks[next] <= seconds {
-                line += &format!("{:>11}", method.best().map_or(f64::NAN, |b| shown(instance, b.energy)));
-                next += 1;
+fn compiled(model: &IsingModel) -> Arc<SpinPlan> {
+    Arc::new(compile_spins(model, &[]))
+}
+
+/// The rivals of the preset: each runs again, from other random numbers, until the time is over.
+fn settings_of(method: &str, limits: &Limits, sampler: &dyn SpinSampler, target: Option<f64>) -> MethodSettings {
+    let plan = sampler.plan();
+    let preset = OptimiseSettings { sweep_budget: limits.sweeps, target_energy: target, sweeps_per_iteration: 50 };
+    let cycling = |change: &dyn Fn(&mut CyclingSettings)| {
+        let mut settings = choose(&preset, sampler);
+        change(&mut settings);
+        for (name, v) in &limits.with {
+            let x: f64 = v.parse().expect("number");
+            let unit = settings.cold.unwrap();
+            match name.as_str() {
+                "resample" => settings.resample = x > 0.0,
+                "first" => settings.first_sweeps = x as u32,
+                "elites" => settings.n_elites = x as u32,
+                "patience" => settings.patience = x as u32,
+                "short" => settings.cycle_sweeps[0] = x as u32,
+                "long" => settings.cycle_sweeps[1] = x as u32,
+                "hot" => settings.reheat.as_mut().unwrap().hot = x * unit,
+                "warm" => settings.reheat.as_mut().unwrap().cold = x * unit,
+                "cold" => settings.cold = Some(x * unit),
+                _ => panic!("unknown option {name}"),
             }
         }
-        let best = method.best().map_or(f64::NAN, |b| shown(instance, b.energy));
-        let hit = target.is_some_and(|t| method.best().is_some_and(|b| b.energy <= t));
+        MethodSettings::Cycling(settings)
+    };
+    match method {
+        "optimise" => MethodSettings::Optimise(preset),
+        "cycling" => cycling(&|s| (s.n_elites, s.patience) = (1, 0)),
+        "elites" => cycling(&|s| (s.n_elites, s.patience) = (32, 6)),
+        "tempering" => {
+            // As multiples of the largest local field of a degree-4 lattice: T from 0.3 to 0.8.
+            let cold = default_range(plan, 1000).cold;
+            let range = Some(TemperatureRange { hot: 0.8 / 0.3 * 0.7 * cold, cold: 0.7 * cold });
+            let is_sparse = plan.neighbours.len() <= 8 * plan.n_spins();
+            let n_temperatures = if sampler.n_replicas() < 80 { 16 } else { 20 };
+            let get = |name: &str, default: f64| limits.with.iter().find(|w| w.0 == name).map_or(default, |w| w.1.parse().expect("number"));
+            let range = range.map(|_| TemperatureRange { hot: get("hot", 0.8 / 0.3) * 0.7 * cold, cold: get("cold", 1.0) * 0.7 * cold });
+            MethodSettings::Tempering(TemperingSettings {
+                n_temperatures: get("temps", n_temperatures as f64) as u32,
+                range,
+                cluster_moves: if is_sparse && get("every", 10.0) > 0.0 { ClusterMoves::All } else { ClusterMoves::Off },
+                cluster_every: get("every", 10.0) as u32,
+                crossover_every: if is_sparse { get("cross", 10.0) as u32 } else { 0 },
+                adaptation_iterations: get("adapt", 0.0) as u32,
+                sweeps_per_iteration: get("spi", 1.0) as u32,
+                ..Default::default()
+            })
+        }
+        "population" => {
+            let get = |name: &str, default: f64| limits.with.iter().find(|w| w.0 == name).map_or(default, |w| w.1.parse().expect("number"));
+            let d = PopulationSettings::default();
+            let steps = if get("fixed", 0.0) > 0.0 { lehr::engine::methods::BetaSteps::Fixed(get("fixed", 0.0) as u32) } else { d.steps };
+            MethodSettings::Population(PopulationSettings { steps, sweeps_per_step: get("sps", 10.0) as u32, ..d })
+        }
+        "anneal" => {
+            let get = |name: &str, default: f64| limits.with.iter().find(|w| w.0 == name).map_or(default, |w| w.1.parse().expect("number"));
+            MethodSettings::Anneal(AnnealSettings { n_runs: u32::MAX, n_sweeps: get("n", 1000.0) as u32, ..AnnealSettings::default() })
+        }
+        _ => panic!("unknown method {method}"),
+    }
+}
+
+fn report(instance: &Instance, method: &str, limits: &Limits) {
+    let plan = &instance.plan;
+    let lanes = limits.lanes;
+    let target = instance.best_known;
+    println!(
+        "{}: {} spins, {} couplings, best known {:?}; {method} {:?}",
+        instance.name,
+        plan.n_spins(),
+        plan.neighbours.len() / 2,
+        target.map(|e| shown(instance, e)),
+        limits.with
+    );
+    print!("  seed");
+    MARKS.iter().filter(|&&m| m <= limits.seconds).for_each(|m| print!("{:>11}", format!("{m} s")));
+    println!("{:>11}{:>10}{:>9}", "last", "hit at s", "sweeps");
+    let (mut hits, mut rows) = (0, Vec::new());
+    for seed in 0..limits.seeds {
+        let start = cpu_seconds();
+        let engine = EngineSettings::Lanes { n_replicas: lanes, randomness: Randomness::Independent };
+        let mut sampler = make_engine(Arc::clone(plan), engine, Rule::Metropolis).expect("lanes");
+        let settings = settings_of(method, limits, &*sampler, target);
+        let mut state = MethodState::new(&settings, &*sampler).expect("settings");
+        let (mut step, mut row, mut at, mut best) = (0, Vec::new(), 0.0, f64::INFINITY);
+        let reached = |best: f64| target.is_some_and(|t| best <= t);
+        while at < limits.seconds && !reached(best) {
+            if state.is_finished() {
+                if !matches!(settings, MethodSettings::Population(_)) {
+                    break;
+                }
+                state = MethodState::new(&settings, &*sampler).expect("settings");
+            }
+            state.iterate(&mut *sampler, SweepKey { seed: Seed(seed), system: SystemTag::named("quality"), step, sweep: 0 });
+            step += 1;
+            at = cpu_seconds() - start;
+            best = best.min(state.best().map_or(f64::INFINITY, |b| b.energy));
+            while row.len() < MARKS.len() && at >= MARKS[row.len()] && MARKS[row.len()] <= limits.seconds {
+                row.push(best);
+            }
+        }
+        let hit = reached(best);
         hits += u64::from(hit);
-        let skipped = marks[next..].iter().filter(|&&m| m <= seconds).count();
-        let done = method.report().iter().find(|r| r.0 == "sweeps").map_or(0.0, |r| r.1);
-        println!("{line}{}{best:>11}{:>10}{done:>9}", " ".repeat(11 * skipped), if hit { format!("{at:.2}") } else { "-".to_owned() });
+        let counts = sampler.counts();
+        let sweeps = counts.attempts as f64 / (plan.n_free() * lanes) as f64;
+        print!("  {seed:>4}");
+        row.resize(MARKS.iter().filter(|&&m| m <= limits.seconds).count(), best);
+        row.push(best);
+        row.iter().for_each(|&e| print!("{:>11}", format!("{:.7}", shown(instance, e)).trim_end_matches('0').trim_end_matches('.')));
+        println!("{:>10}{sweeps:>9}", if hit { format!("{at:.2}") } else { "-".to_owned() });
+        rows.push(row);
     }
-    if target.is_some() {
-        println!("  reached the best known in {hits} of {seeds} seeds");
+    let last = rows.iter().map(|row| row[row.len() - 1]).fold(f64::INFINITY, f64::min);
+    let best = target.unwrap_or(last);
+    let percent = |e: f64| format!("{:.4}", 100.0 * shown(instance, e) / shown(instance, best));
+    for (name, of) in [("best", f64::min as fn(f64, f64) -> f64), ("worst", f64::max)] {
+        let column = |k: usize| percent(rows.iter().map(|row| row[k]).reduce(of).expect("a seed"));
+        println!("{name:>6}{}", (0..rows[0].len()).map(|k| format!("{:>11}", column(k))).collect::<String>());
     }
+    let mean = |k: usize| percent(rows.iter().map(|row| row[k]).sum::<f64>() / rows.len() as f64);
+    println!("{:>6}{}", "mean", (0..rows[0].len()).map(|k| format!("{:>11}", mean(k))).collect::<String>());
+    println!("  lowest energy seen {last:?}; reached the best known in {hits} of {} seeds", limits.seeds);
+}
+
+/// The default schedule and a linear beta 0.1 to 3 at equal sweeps: mean and best over lanes and seeds.
+fn compare_schedules(instance: &Instance, limits: &Limits) {
+    let plan = &instance.plan;
+    let n_sweeps = limits.sweeps.min(1000) as u32;
+    let n_sweeps = if limits.sweeps == 100_000_000 { n_sweeps } else { limits.sweeps as u32 };
+    let tuned = AnnealSettings {
+        n_sweeps,
+        shape: ScheduleShape::LinearBeta,
+        range: Some(TemperatureRange { hot: 10.0, cold: 1.0 / 3.0 }),
+        ..AnnealSettings::default()
+    };
+    if limits.with.iter().any(|w| w.0 == "scan") {
+        let range = default_range(plan, u64::from(n_sweeps));
+        let mut line = format!("{:<16}{n_sweeps:>6} cold beta {:.3}: ", instance.name, 1.0 / range.cold);
+        let betas = [0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 7.0];
+        let mut out = Vec::new();
+        for b in betas {
+            let engine = EngineSettings::Lanes { n_replicas: limits.lanes, randomness: Randomness::Independent };
+            let mut sampler = make_engine(Arc::clone(plan), engine, Rule::Metropolis).expect("lanes");
+            let settings =
+                AnnealSettings { n_sweeps, range: Some(TemperatureRange { hot: range.hot, cold: 1.0 / b }), ..AnnealSettings::default() };
+            let mut state = MethodState::new(&MethodSettings::Anneal(settings), &*sampler).expect("settings");
+            let mut step = 0;
+            while !state.is_finished() {
+                state.iterate(&mut *sampler, SweepKey { seed: Seed(1), system: SystemTag::named("quality"), step, sweep: 0 });
+                step += 1;
+            }
+            out.push(shown(instance, state.energies().iter().sum::<f64>() / limits.lanes as f64));
+        }
+        let best = out.iter().copied().fold(0.0_f64, |m, x| if x.abs() > m.abs() { x } else { m });
+        for (b, x) in betas.iter().zip(out) {
+            line += &format!(" {b}:{:+.3}", 100.0 * (x - best) / best);
+        }
+        println!("{line}");
+        return;
+    }
+    let mut results = Vec::new();
+    for settings in [AnnealSettings { n_sweeps, ..AnnealSettings::default() }, tuned] {
+        let (mut means, mut bests) = (Vec::new(), Vec::new());
+        for seed in 0..limits.seeds {
+            let engine = EngineSettings::Lanes { n_replicas: limits.lanes, randomness: Randomness::Independent };
+            let mut sampler = make_engine(Arc::clone(plan), engine, Rule::Metropolis).expect("lanes");
+            let mut state = MethodState::new(&MethodSettings::Anneal(settings), &*sampler).expect("settings");
+            let mut step = 0;
+            while !state.is_finished() {
+                state.iterate(&mut *sampler, SweepKey { seed: Seed(seed), system: SystemTag::named("quality"), step, sweep: 0 });
+                step += 1;
+            }
+            means.push(state.energies().iter().sum::<f64>() / limits.lanes as f64);
+            bests.push(state.best().map_or(f64::NAN, |b| b.energy));
+        }
+        results.push((means, bests));
+    }
+    let (range, [ours, theirs]) = (annealing_range(plan, u64::from(n_sweeps)), [&results[0], &results[1]]);
+    let mean = |values: &[f64]| shown(instance, values.iter().sum::<f64>() / values.len() as f64);
+    let percent = |ours: f64, theirs: f64| 100.0 * (ours - theirs) / theirs;
+    let worst = |ours: &[f64], theirs: &[f64]| {
+        let pairs = ours.iter().zip(theirs);
+        pairs.map(|(&a, &b)| percent(shown(instance, a), shown(instance, b))).fold(f64::INFINITY, f64::min)
+    };
+    println!(
+        "{:<16}{n_sweeps:>7} beta {:.3} to {:.3}  mean {:.3} against {:.3}: {:+.4} % (worst seed {:+.4})  best {:.3} against {:.3}: {:+.4} % (worst seed {:+.4})",
+        instance.name,
+        1.0 / range.hot,
+        1.0 / range.cold,
+        mean(&ours.0),
+        mean(&theirs.0),
+        percent(mean(&ours.0), mean(&theirs.0)),
+        worst(&ours.0, &theirs.0),
+        mean(&ours.1),
+        mean(&theirs.1),
+        percent(mean(&ours.1), mean(&theirs.1)),
+        worst(&ours.1, &theirs.1),
+    );
 }
 
 fn shown(instance: &Instance, energy: f64) -> f64 {

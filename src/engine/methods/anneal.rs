@@ -5,7 +5,7 @@ use crate::engine::spins::{SpinSampler, SweepKey};
 use crate::random::SystemTag;
 use crate::snapshot::{Snapshot, SnapshotError};
 
-use super::schedule::{Schedule, ScheduleShape, default_range};
+use super::schedule::{Schedule, ScheduleShape, annealing_range};
 use super::settings::{AnnealSettings, SettingsError};
 use super::start::{BestState, later, quench, randomise, sound};
 
@@ -50,7 +50,7 @@ impl Anneal {
                 reason: "all replicas would coalesce into one state",
             });
         }
-        let range = settings.range.unwrap_or_else(|| default_range(sampler.plan(), u64::from(settings.n_sweeps)));
+        let range = settings.range.unwrap_or_else(|| annealing_range(sampler.plan(), u64::from(settings.n_sweeps)));
         let measures = settings.shape == ScheduleShape::ConstantSpeed;
         Ok(Anneal {
             settings,

@@ -11,18 +11,23 @@
 
 use crate::engine::spins::{Rule, Scan, SpinSampler, SweepKey};
 use crate::math;
+use crate::random::SystemTag;
 use crate::snapshot::{Snapshot, SnapshotError};
 
 use super::anneal::QUENCH_SWEEPS;
 use super::clusters::ClusterFinder;
 use super::elites::Elites;
 use super::optimise::GraphTraits;
+use super::population::resample;
 use super::schedule::{TemperatureRange, default_range};
 use super::settings::{CyclingSettings, SettingsError};
-use super::start::{BestState, later, quench, randomise, sound, sound_counters};
+use super::start::{BestState, later, own_draws, quench, randomise, sound, sound_counters};
 
 /// Mean degree past which differing spins form one cluster at once, so that crossover finds nothing.
 const MAX_CROSSOVER_DEGREE: f64 = 16.0;
+
+/// Sweeps between resamplings of a first annealing: copies must part before they are weighed again.
+const RESAMPLE_SWEEPS: u32 = 10;
 
 /// A thermal cycling under way.
 #[derive(Clone, Debug)]
@@ -106,6 +111,10 @@ impl Cycling {
             self.set_betas(&mut betas, self.sweep + k);
             sampler.set_betas(&betas);
             sampler.sweep(Rule::Metropolis, Scan::Colours, later(key, k));
+            let swept = self.sweep + k + 1;
+            if self.settings.resample && self.cycle == 0 && swept.is_multiple_of(RESAMPLE_SWEEPS) && swept < self.length {
+                self.resample(sampler, swept, later(key, k));
+            }
         }
         self.sweep += n;
         self.sweeps_done += u64::from(n);
@@ -114,6 +123,19 @@ impl Cycling {
             self.sweeps_done += u64::from(QUENCH_SWEEPS);
             self.end_cycle(sampler);
         }
+    }
+
+    /// Weighs each replica by the fall of temperature until the next resampling, and copies the good ones.
+    fn resample<S: SpinSampler + ?Sized>(&mut self, sampler: &mut S, swept: u32, key: SweepKey) {
+        sampler.energies(&mut self.energies);
+        self.best.offer(sampler, &self.energies);
+        let mut betas = [[0.0], [0.0]];
+        self.set_betas(&mut betas[0], swept - 1);
+        self.set_betas(&mut betas[1], (swept - 1 + RESAMPLE_SWEEPS).min(self.length - 1));
+        let step = betas[1][0] - betas[0][0];
+        let ln_weights: Vec<f64> = self.energies.iter().map(|e| -step * e).collect();
+        let offset = own_draws(key, SystemTag::named("cycling/resample")).stream().uniform();
+        sampler.select_replicas(&resample(&ln_weights, offset));
     }
 
     /// States from which `n_replicas` replicas start a cycle.

@@ -26,7 +26,7 @@ pub use cycling::Cycling;
 pub use population::Population;
 pub use report::DIAGNOSTICS;
 pub use sample::{Sample, SampleSettings};
-pub use schedule::{Schedule, ScheduleShape, TemperatureRange, default_range};
+pub use schedule::{Schedule, ScheduleShape, TemperatureRange, annealing_range, default_range};
 pub use settings::{
     AisSettings, AnnealSettings, BetaSteps, ClusterMoves, CyclingSettings, MethodSettings, OptimiseSettings, PopulationSettings,
     SettingsError, TemperingSettings,

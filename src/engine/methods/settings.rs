@@ -294,6 +294,9 @@ pub struct CyclingSettings {
     /// Cycles without improvement after which the method starts over with a first annealing twice
     /// as long as the last, keeping the best aside; 0 for never.
     pub patience: u32,
+    /// Resamples the replicas by their weights during first annealings, as population annealing does:
+    /// pays where crossover does not, because differing spins form one cluster.
+    pub resample: bool,
     /// Sweeps that one iteration runs at most, 1 or more.
     pub sweeps_per_iteration: u32,
     /// Sweeps after which the method is finished; the cycle under way is completed.
@@ -311,6 +314,7 @@ impl Default for CyclingSettings {
             cycle_sweeps: [50, 400],
             n_elites: 1,
             patience: 0,
+            resample: false,
             sweeps_per_iteration: 50,
             sweep_budget: 10_000,
             target_energy: None,
@@ -337,8 +341,8 @@ impl CyclingSettings {
     }
 }
 
-/// The preset: finds a low energy of any model without tuning (driven). It chooses among annealing,
-/// tempering with cluster moves, thermal cycling and crossover by the model's graph.
+/// The preset: finds a low energy of any model without tuning (driven). It runs thermal cycling, and
+/// chooses its temperatures, lengths, elites, crossover and resampling by the model's graph.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OptimiseSettings {
     /// Sweeps (of all replicas at once) after which the preset is finished, 1 or more.
