@@ -144,3 +144,52 @@ fn the_shortest_scene_of_the_reference_runs() {
     assert!(checked.warnings.complaints.is_empty(), "{}", checked.warnings);
     build(&checked.scene).expect("it builds").run(3).expect("three steps");
 }
+
+#[test]
+fn an_rbm_of_two_populations_has_its_exact_partition_function() {
+    let sim = run("rbm", &["systems[0].beta_steps=150"]);
+    let weights = sim.synapses::<lehr::components::Weight>("visible->hidden").unwrap();
+    let biases = |name: &str| sim.neurons::<lehr::components::Bias>(name).unwrap().iter().map(|b| f64::from(b.0)).collect::<Vec<_>>();
+    let (visible, hidden) = (biases("visible"), biases("hidden"));
+    let ln_z_of = |scale: f64| {
+        let terms: Vec<f64> = (0..1_u32 << hidden.len())
+            .map(|state| {
+                let h = |j: usize| f64::from(state >> j & 1);
+                // Rows are sorted by (hidden, visible).
+                let field =
+                    |i: usize| visible[i] + (0..hidden.len()).map(|j| h(j) * f64::from(weights[j * visible.len() + i].0)).sum::<f64>();
+                let of_hidden: f64 = hidden.iter().enumerate().map(|(j, b)| b * h(j)).sum();
+                scale * of_hidden + (0..visible.len()).map(|i| lehr::math::ln(1.0 + lehr::math::exp(scale * field(i)))).sum::<f64>()
+            })
+            .collect();
+        lehr::math::log_sum_exp(&terms)
+    };
+    let (found, error) = (metric(&sim, "ln_z"), metric(&sim, "ln_z_error"));
+    assert!(error < 0.1 && (found - ln_z_of(1.0)).abs() < 4.9 * error, "{found} +- {error}, exact {}", ln_z_of(1.0));
+    assert!((found - ln_z_of(1.05)).abs() > 4.9 * error, "a wrong temperature must show");
+    assert!((metric(&sim, "ln_z_above") - ln_z_of(1.0)).abs() < 0.2);
+}
+
+#[test]
+fn files_can_couple_units_of_zero_and_one() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("g.txt"), "4 4\n1 2 1\n2 3 1\n3 4 1\n1 4 2\n").unwrap();
+    let best = |couplings: &str, values: &str| {
+        let text = format!(
+            "// x\nScene(format: 1, populations: [Spins(name: \"s\", values: {values})], projections: [Symmetric(couplings: {couplings})], systems: [Optimise(sweeps: 100)])"
+        );
+        let source = SceneSource::Text { name: "x.ron".into(), text, dir: dir.path().to_path_buf() };
+        let checked = load(&source, &[], Limits::DEFAULT).unwrap_or_else(|r| panic!("{}", r.render(lehr::scene::Format::Short)));
+        let mut sim = lehr::scene::build(&checked.scene).unwrap();
+        while !sim.world().resource::<Metrics>().is_finished() {
+            sim.step().unwrap();
+        }
+        sim
+    };
+    // A cut is a cut in either form.
+    for values in ["Spin", "Binary"] {
+        assert_eq!(metric(&best("MaxCut(path: \"g.txt\")", values), "best_cut"), 5.0);
+    }
+    // Couplings of 0/1 units are weights: all on is best at -(1 + 1 + 1 + 2).
+    assert_eq!(metric(&best("Ising(path: \"g.txt\")", "Binary"), "best_energy"), -5.0);
+}

@@ -1,6 +1,5 @@
 //! From a checked scene to a simulation.
 
-use crate::components::SpinLanes;
 use crate::engine::hopfield;
 use crate::engine::methods::{CyclingSettings, MethodSettings, OptimiseSettings};
 use crate::engine::spins::{EngineSettings, Randomness};
@@ -62,15 +61,19 @@ struct Known {
 /// If memory runs out, or for what only the building can tell.
 pub fn build(scene: &Scene) -> Result<Simulation, SceneBuildError> {
     let mut sim = Simulation::new(scene.seed);
-    sim.add(thermo::columns);
+    sim.add(if scene.system.n_replicas > 1 { thermo::columns } else { thermo::columns_of_one_replica });
     let mut blueprint = Blueprint::new();
     let mut all_known = Vec::with_capacity(scene.projections.len());
     let mut specs = Vec::with_capacity(scene.projections.len());
     for projection in &scene.projections {
-        let population = &scene.populations[projection.population];
-        let (edges, known) = edges(projection)?;
-        specs.push(ProjectionSpec { name: projection.name.clone(), ..ProjectionSpec::symmetric(&population.name, edges) });
-        all_known.push((projection.population, known));
+        let [from, to] = [projection.from, projection.to].map(|i| &scene.populations[i]);
+        let (mut edges, known) = edges(projection)?;
+        if let (true, Couplings::Generated(..)) = (projection.from != projection.to, &projection.couplings) {
+            // Generators number the neurons of both populations in one row.
+            edges.iter_mut().for_each(|edge| edge.target -= from.n_neurons as u32);
+        }
+        specs.push(ProjectionSpec { name: projection.name.clone(), ..ProjectionSpec::symmetric_between(&from.name, &to.name, edges) });
+        all_known.push((projection.from, known));
     }
     for (i, population) in scene.populations.iter().enumerate() {
         let fields = all_known.iter().find(|(p, k)| *p == i && !k.fields.is_empty()).map(|(_, k)| k.fields.as_slice());
@@ -90,23 +93,9 @@ pub fn build(scene: &Scene) -> Result<Simulation, SceneBuildError> {
             sim.insert_resource(KnownOptimum(energy));
         }
     }
-    clamp_lanes(&mut sim, scene);
     let optimum = sim.world().get_resource::<KnownOptimum>().map(|o| o.0);
     attach_method(&mut sim, scene, optimum, all_known.iter().map(|(_, k)| k.offset).sum())?;
     Ok(sim)
-}
-
-/// Gives clamped neurons their value in every lane; with one replica it stands in `Activation`.
-fn clamp_lanes(sim: &mut Simulation, scene: &Scene) {
-    let mut up = SpinLanes::default();
-    up.0[..scene.system.n_replicas as usize / 64].fill(u64::MAX);
-    for population in scene.populations.iter().filter(|p| !p.clamped.is_empty()) {
-        if let Some(lanes) = sim.neurons_mut::<SpinLanes>(&population.name) {
-            for &(neuron, spin) in &population.clamped {
-                lanes[neuron as usize] = if spin > 0 { up } else { SpinLanes::default() };
-            }
-        }
-    }
 }
 
 fn attach_method(sim: &mut Simulation, scene: &Scene, optimum: Option<f64>, offset: f64) -> Result<(), SceneBuildError> {
@@ -126,7 +115,7 @@ fn attach_method(sim: &mut Simulation, scene: &Scene, optimum: Option<f64>, offs
             let mut patterns = Vec::new();
             for projection in &scene.projections {
                 if let Couplings::Hopfield(stored, _) = &projection.couplings {
-                    networks.push(scene.populations[projection.population].name.clone());
+                    networks.push(scene.populations[projection.from].name.clone());
                     patterns.clone_from(&stored.states);
                 }
             }

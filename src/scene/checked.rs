@@ -61,13 +61,15 @@ pub struct Population {
     pub clamped: Vec<(u32, i8)>,
 }
 
-/// Symmetric couplings inside one population.
+/// Symmetric couplings inside one population or between two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
     /// `from->to`.
     pub name: String,
-    /// Index of its population.
-    pub population: usize,
+    /// Index of its first population.
+    pub from: usize,
+    /// Index of its second population; the first one again for couplings inside it.
+    pub to: usize,
     /// Where the couplings come from.
     pub couplings: Couplings,
 }
@@ -79,7 +81,7 @@ pub enum Couplings {
     Read(Box<Instance>),
     /// Made by a generator.
     Generated(Generator, Seed),
-    /// Written out in the scene, sorted as synapse rows are.
+    /// Written out in the scene, sorted as synapse rows are; between two populations i is of the first.
     Listed(Vec<Coupling>),
     /// A memory of patterns.
     Hopfield(Patterns, HopfieldRule),

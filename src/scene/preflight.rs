@@ -4,8 +4,10 @@ use std::fmt;
 
 use super::checked::System;
 
-/// Bytes of a neuron: its entity, six columns with their ticks, its copy in a checkpoint, its slot in the spin plan.
-const BYTES_PER_NEURON: u64 = 280;
+/// Bytes of a neuron: its entity, five columns with their ticks, its copy in a checkpoint, its slot in the spin plan.
+const BYTES_PER_NEURON: u64 = 152;
+/// Bytes of a neuron's replica lanes with their copy in a checkpoint.
+const BYTES_OF_LANES: u64 = 128;
 /// Bytes of a coupling: its entity, three columns with their ticks, both directions in the spin plan, and what
 /// building holds beside them. Measured with the above: 5 M neurons and 10 M couplings peaked at 3.3 GB, checkpoint included.
 const BYTES_PER_SYNAPSE: u64 = 200;
@@ -36,6 +38,9 @@ impl Preflight {
 
     pub(super) fn add_system(&mut self, system: &System) {
         let replicas = u64::from(system.n_replicas);
+        if replicas > 1 {
+            self.add_bytes(self.neurons.saturating_mul(BYTES_OF_LANES));
+        }
         // A spin and a float field of each replica, and a best state.
         self.add_bytes(self.neurons.saturating_mul(replicas.saturating_mul(5)));
         self.updates_per_step = self.neurons.saturating_mul(replicas).saturating_mul(system.method.sweeps_per_step());

@@ -7,4 +7,4 @@ pub mod spin_network;
 
 pub use diagnostics::absent_diagnostics;
 pub use spin_method::{KnownOptimum, MaxCut, SpinMethod};
-pub use spin_network::{SpinNetwork, SpinSettings, SpinValues, ThermoError, attach, columns};
+pub use spin_network::{SpinNetwork, SpinSettings, SpinValues, ThermoError, attach, columns, columns_of_one_replica};

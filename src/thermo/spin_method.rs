@@ -1,7 +1,7 @@
 //! The method that owns the spins of a scene: sampling, annealing, tempering, or the preset.
 //!
-//! Sense: compile and fill the engine. Energy: the ledger's term `spins` is the energy of replica 0,
-//! summed from the plan. Anneal: one iteration of the method, then the columns, the ledger and the
+//! Sense: compile and fill the engine. Energy: the ledger's term `spins` is the energy of replica 0.
+//! Anneal: one iteration of the method, then the columns, the ledger and the
 //! metrics follow. A method that has finished leaves everything as it is.
 
 use bevy_ecs::resource::Resource;
@@ -10,7 +10,7 @@ use bevy_ecs::system::{Res, ResMut};
 
 use crate::components::metrics::FINISHED;
 use crate::components::{BestSpin, EnergyLedger, Metrics, RunSeed, StepCount};
-use crate::engine::methods::{MethodSettings, MethodState};
+use crate::engine::methods::{DIAGNOSTICS, MethodSettings, MethodState};
 use crate::engine::spins::SweepKey;
 use crate::phases::Phase;
 use crate::random::SystemTag;
@@ -33,6 +33,8 @@ pub struct SpinMethod {
     every: u64,
     /// Fraction of attempts that flipped a spin in the last iteration.
     acceptance: f64,
+    /// Energy of the best state that `BestSpin` holds; `None` if that is not known.
+    best_written: Option<f64>,
 }
 
 impl SpinMethod {
@@ -69,7 +71,7 @@ impl Checkpointed for SpinMethod {
     fn load(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let model = snapshot.get_n::<u64>("method/model", 1)?[0];
         self.state.load(Self::NAME, snapshot)?;
-        self.model = model;
+        (self.model, self.best_written) = (model, None);
         Ok(())
     }
 }
@@ -78,7 +80,7 @@ impl Checkpointed for SpinMethod {
 pub(super) fn plugin(sim: &mut Simulation, method: &MethodSettings, every: u32) -> Result<(), ThermoError> {
     let network = sim.world().resource::<SpinNetwork>();
     let (state, model) = (MethodState::new(method, network.engine())?, network.digest());
-    sim.state(SpinMethod { state, settings: *method, model, every: u64::from(every.max(1)), acceptance: f64::NAN });
+    sim.state(SpinMethod { state, settings: *method, model, every: u64::from(every.max(1)), acceptance: f64::NAN, best_written: None });
     sim.add_systems(Phase::Sense, (compile, follow_model).chain());
     sim.add_systems(Phase::Energy, record_energy);
     sim.add_systems(Phase::Anneal, (iterate_method, write_back, record_energy, report, write_best).chain().run_if(method_is_due));
@@ -94,7 +96,7 @@ fn follow_model(network: Res<SpinNetwork>, mut method: ResMut<SpinMethod>) -> be
     if method.model != network.digest() {
         let settings = method.settings;
         method.state.follow(&settings, network.engine())?;
-        method.model = network.digest();
+        (method.model, method.best_written) = (network.digest(), None);
     }
     Ok(())
 }
@@ -108,11 +110,10 @@ fn iterate_method(mut network: ResMut<SpinNetwork>, mut method: ResMut<SpinMetho
     method.acceptance = (after.flips - before.flips) as f64 / (after.attempts - before.attempts) as f64;
 }
 
-fn record_energy(network: Res<SpinNetwork>, ledger: Res<EnergyLedger>) {
-    let engine = network.engine();
-    let mut spins = vec![0; engine.plan().n_spins()];
-    engine.read_spins(0, &mut spins);
-    ledger.set(TERM, engine.plan().energy(&spins));
+fn record_energy(mut network: ResMut<SpinNetwork>, ledger: Res<EnergyLedger>) {
+    if let Some(energy) = network.take_energy() {
+        ledger.set(TERM, energy);
+    }
 }
 
 fn report(
@@ -123,10 +124,13 @@ fn report(
     optimum: Option<Res<KnownOptimum>>,
 ) {
     metrics.set("acceptance", method.acceptance);
+    let figures = method.state.report();
     // What an earlier step reported must not stand beside a result that has it no more.
-    method.state.absent().iter().for_each(|(name, _)| metrics.remove(name));
-    for (name, value) in method.state.report() {
-        metrics.set(&name, value);
+    for row in DIAGNOSTICS.into_iter().filter(|row| *row != "acceptance" && !figures.iter().any(|(name, _)| name == row)) {
+        metrics.remove(row);
+    }
+    for (name, value) in &figures {
+        metrics.set(name, *value);
     }
     metrics.set(FINISHED, f64::from(u8::from(method.is_finished())));
     let Some(best) = method.state.best() else { return };
@@ -139,8 +143,15 @@ fn report(
     }
 }
 
-fn write_best(method: Res<SpinMethod>, network: Res<SpinNetwork>, mut neurons: Neurons<&mut BestSpin>) {
+fn write_best(mut method: ResMut<SpinMethod>, network: Res<SpinNetwork>, mut neurons: Neurons<&mut BestSpin>) {
+    let method = &mut *method;
     let Some(best) = method.state.best() else { return };
+    // Crossover drifts among states of one energy; every other best is a lower one.
+    let drifts = matches!(method.state, MethodState::Tempering(_) | MethodState::Cycling(_));
+    if !drifts && method.best_written == Some(best.energy) {
+        return;
+    }
+    method.best_written = Some(best.energy);
     let slots = &network.engine().plan().slot;
     for &(idx, first) in network.parts() {
         let Some(column) = neurons.get_mut(idx) else { continue };

@@ -21,7 +21,7 @@ use crate::engine::spins::{EngineError, EngineSettings, SpinSampler, make_engine
 use crate::plan::{Coupling, IsingModel, SpinPlan};
 use crate::simulation::Simulation;
 use crate::topology::binary::BinaryModel;
-use crate::topology::{Fabric, Neurons, PopulationIdx, Synapses, compile_spins};
+use crate::topology::{Fabric, Neurons, PopulationIdx, Synapses, compile_spins, refresh_spins};
 
 use super::spin_method;
 
@@ -96,14 +96,22 @@ pub enum ThermoError {
     /// The method cannot run.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The network was built without the column of replica lanes.
+    #[error("the network has no column for replica lanes: add thermo::columns before it is built, not columns_of_one_replica")]
+    NoLanes,
     /// The network is not built yet.
     #[error("build the network before attaching a method to its spins")]
     NotBuilt,
 }
 
-/// Registers the columns that spins need; call it before the network is built.
+/// Registers the columns that spins on any engine need; call it before the network is built.
 pub fn columns(sim: &mut Simulation) {
     sim.neuron_column(SpinLanes::default());
+    columns_of_one_replica(sim);
+}
+
+/// Registers the columns that spins on the engine of one replica need: 64 bytes a neuron less.
+pub fn columns_of_one_replica(sim: &mut Simulation) {
     sim.neuron_column(BestSpin::default());
 }
 
@@ -116,7 +124,22 @@ pub fn attach(sim: &mut Simulation, settings: SpinSettings, method: &MethodSetti
     if sim.world().get_resource::<Fabric>().is_none() {
         return Err(ThermoError::NotBuilt);
     }
-    sim.insert_resource(SpinNetwork { settings, rule: method.rule(), parts: Vec::new(), epochs: Vec::new(), digest: 0, engine: None });
+    let lacks_lanes = sim.fabric().populations().any(|(_, p)| sim.neurons::<SpinLanes>(p.name()).is_none());
+    if settings.engine.n_replicas() > 1 && lacks_lanes {
+        return Err(ThermoError::NoLanes);
+    }
+    sim.insert_resource(SpinNetwork {
+        settings,
+        rule: method.rule(),
+        parts: Vec::new(),
+        epochs: Vec::new(),
+        shape: Vec::new(),
+        states: Vec::new(),
+        is_recorded: false,
+        digest: 0,
+        engine: None,
+        scratch: Vec::new(),
+    });
     compile_now(sim)?;
     spin_method::plugin(sim, method, every)
 }
@@ -143,9 +166,17 @@ pub struct SpinNetwork {
     parts: Vec<(PopulationIdx, usize)>,
     /// Everything that the plan was compiled from, as counts of changes.
     epochs: Vec<u64>,
+    /// The part of it that decides the plan's shape.
+    shape: Vec<u64>,
+    /// Counts of writes to the states that the engine holds.
+    states: Vec<u64>,
+    /// True while the ledger holds the energy of what the engine holds.
+    is_recorded: bool,
     /// Names the compiled model: unlike the epochs, it is the same after a checkpoint is loaded.
     digest: u64,
     engine: Option<Box<dyn SpinSampler>>,
+    /// Room for the spins of one replica, by slot.
+    scratch: Vec<i8>,
 }
 
 impl SpinNetwork {
@@ -163,6 +194,25 @@ impl SpinNetwork {
     /// If the network was not compiled, which [`attach`] does.
     pub fn engine_mut(&mut self) -> &mut dyn SpinSampler {
         self.engine.as_deref_mut().expect("attach compiles the spins")
+    }
+
+    /// The energy of replica 0, unless the ledger holds it already.
+    pub(super) fn take_energy(&mut self) -> Option<f64> {
+        let engine = self.engine.as_deref_mut().expect("attach compiles the spins");
+        if engine.n_replicas() == 1 {
+            // Kept flip by flip, so it costs nothing; refreshing the engine asserts it against a full
+            // recompute, floats every time and integers now and then.
+            let mut energy = [0.0];
+            engine.energies(&mut energy);
+            return Some(energy[0]);
+        }
+        if std::mem::replace(&mut self.is_recorded, true) {
+            return None;
+        }
+        let spins = &mut self.scratch;
+        spins.resize(engine.plan().n_spins(), 0);
+        engine.read_spins(0, spins);
+        Some(engine.plan().energy(spins))
     }
 
     /// Names the model that is compiled.
@@ -197,7 +247,8 @@ pub(super) fn find_parts(names: &[String], fabric: &Fabric) -> Result<Vec<(Popul
     Ok(parts)
 }
 
-pub(super) type NeuronInputs<'w, 's> = Neurons<'w, 's, (&'static Bias, &'static Clamped, &'static Activation, &'static SpinLanes)>;
+pub(super) type NeuronInputs<'w, 's> = Neurons<'w, 's, (&'static Bias, &'static Clamped, &'static Activation)>;
+pub(super) type LaneInputs<'w, 's> = Neurons<'w, 's, &'static SpinLanes>;
 pub(super) type SynapseInputs<'w, 's> = Synapses<'w, 's, (&'static Source, &'static Target, &'static Weight)>;
 
 /// Compiles the plan if anything it was compiled from has changed, and fills the engine from the columns.
@@ -205,9 +256,17 @@ pub(super) fn compile(
     mut network: ResMut<SpinNetwork>,
     fabric: Res<Fabric>,
     neurons: NeuronInputs,
+    lanes: LaneInputs,
     synapses: SynapseInputs,
 ) -> bevy_ecs::error::Result {
-    Ok(compile_stale(&mut network, &fabric, &neurons, &synapses)?)
+    compile_stale(&mut network, &fabric, &neurons, &synapses)?;
+    let states = state_epochs(&fabric, &network.parts);
+    if network.states != states {
+        load_state(&mut network, &neurons, &lanes);
+        (network.states, network.is_recorded) = (states, false);
+    }
+    network.engine_mut().refresh();
+    Ok(())
 }
 
 fn compile_stale(network: &mut SpinNetwork, fabric: &Fabric, neurons: &NeuronInputs, synapses: &SynapseInputs) -> Result<(), ThermoError> {
@@ -217,12 +276,24 @@ fn compile_stale(network: &mut SpinNetwork, fabric: &Fabric, neurons: &NeuronInp
         network.parts = find_parts(&network.settings.populations, fabric)?;
         let (mut model, clamped) = spin_model(&network.parts, network.settings.values, fabric, neurons, synapses)?;
         model.offset += network.settings.offset;
-        let plan = Arc::new(compile_spins(&model, &clamped));
+        let shape = shape_epochs(fabric);
+        let plan = Arc::new(match &network.engine {
+            // The same synapses and clamps: only numbers have changed.
+            Some(engine) if shape == network.shape && engine.plan().entries.len() == model.couplings.len() => {
+                let mut plan = SpinPlan::clone(engine.plan());
+                let strengths: Vec<f32> = model.couplings.iter().map(|c| c.strength).collect();
+                refresh_spins(&mut plan, &strengths, &model.fields);
+                plan.offset = model.offset;
+                plan
+            }
+            _ => compile_spins(&model, &clamped),
+        });
+        network.shape = shape;
         network.digest = digest(&plan);
         network.engine = Some(make_engine(plan, network.settings.engine, network.rule)?);
         network.epochs = epochs;
+        network.states.clear();
     }
-    load_state(network, neurons);
     Ok(())
 }
 
@@ -240,10 +311,22 @@ fn digest(plan: &SpinPlan) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|k| bytes.as_bytes()[k]))
 }
 
+/// Counts of what decides the shape of a plan: births, deaths and clamps.
+fn shape_epochs(fabric: &Fabric) -> Vec<u64> {
+    let clamps = fabric.populations().map(|(_, p)| p.clamp_epoch());
+    std::iter::once(fabric.structure_epoch()).chain(clamps).collect()
+}
+
 fn epochs(fabric: &Fabric) -> Vec<u64> {
     let of_neurons = fabric.populations().flat_map(|(_, p)| [p.bias_epoch(), p.clamp_epoch()]);
     let of_synapses = fabric.projections().map(|(_, p)| p.weight_epoch());
     std::iter::once(fabric.structure_epoch()).chain(of_neurons).chain(of_synapses).collect()
+}
+
+/// Counts of writes to the states of spins; never empty, so that an empty list is always stale.
+fn state_epochs(fabric: &Fabric, parts: &[(PopulationIdx, usize)]) -> Vec<u64> {
+    let of_parts = parts.iter().map(|&(idx, _)| fabric.population(idx).state_epoch());
+    std::iter::once(0).chain(of_parts).collect()
 }
 
 /// Fields, couplings and clamps of the populations `parts`, as the columns have them.
@@ -258,7 +341,7 @@ pub(super) fn spin_model(
     let mut model = IsingModel::default();
     let mut clamped = Vec::new();
     for &(idx, _) in parts {
-        let Some((biases, clamps, _, _)) = neurons.get(idx) else { continue };
+        let Some((biases, clamps, _)) = neurons.get(idx) else { continue };
         if let Some((row, bias)) = biases.iter().enumerate().find(|(_, b)| !b.0.is_finite()) {
             let what = format!("the bias of neuron {row} in population \"{}\"", fabric.population(idx).name());
             return Err(ThermoError::NonFinite { what, value: bias.0 });
@@ -310,14 +393,14 @@ fn check_strength(model: &IsingModel, parts: &[(PopulationIdx, usize)], fabric: 
 }
 
 /// Fills the engine where it differs from the columns.
-fn load_state(network: &mut SpinNetwork, neurons: &NeuronInputs) {
+fn load_state(network: &mut SpinNetwork, neurons: &NeuronInputs, lanes: &LaneInputs) {
     let plan = Arc::clone(network.engine().plan());
     if network.settings.engine.n_replicas() > 1 {
-        load_lanes(network, neurons);
+        load_lanes(network, neurons, lanes);
     } else {
         let mut wanted = vec![-1_i8; plan.n_spins()];
         for &(idx, first) in &network.parts {
-            let Some((_, _, activations, _)) = neurons.get(idx) else { continue };
+            let Some((_, _, activations)) = neurons.get(idx) else { continue };
             for (a, &slot) in activations.iter().zip(&plan.slot[first..]) {
                 wanted[slot as usize] = if a.0 > 0.0 { 1 } else { -1 };
             }
@@ -329,15 +412,14 @@ fn load_state(network: &mut SpinNetwork, neurons: &NeuronInputs) {
             engine.write_spins(0, &wanted);
         }
     }
-    network.engine_mut().refresh();
 }
 
-fn load_lanes(network: &mut SpinNetwork, neurons: &NeuronInputs) {
+fn load_lanes(network: &mut SpinNetwork, neurons: &NeuronInputs, lanes: &LaneInputs) {
     let mut all_up = [0; 8];
     all_up[..network.settings.engine.n_replicas().div_ceil(64)].fill(u64::MAX);
     let mut wanted = Vec::with_capacity(network.engine().plan().n_spins());
     for &(idx, _) in &network.parts {
-        let Some((_, clamps, activations, lanes)) = neurons.get(idx) else { continue };
+        let (Some((_, clamps, activations)), Some(lanes)) = (neurons.get(idx), lanes.get(idx)) else { continue };
         // Replica 0 is what `Activation` shows, so where the two part somebody wrote the activation (a
         // start, an edit), and it holds for all lanes.
         let units = lanes.iter().zip(clamps).zip(activations);
@@ -360,22 +442,28 @@ fn load_lanes(network: &mut SpinNetwork, neurons: &NeuronInputs) {
 }
 
 /// Writes the engine's state into the columns: all lanes, and replica 0 as activations.
-pub(super) fn write_back(network: Res<SpinNetwork>, mut neurons: Neurons<(&mut Activation, &mut SpinLanes)>) {
-    let engine = network.engine();
+pub(super) fn write_back(mut network: ResMut<SpinNetwork>, mut activations: Neurons<&mut Activation>, mut lanes: Neurons<&mut SpinLanes>) {
+    let network = &mut *network;
+    network.is_recorded = false;
+    let engine = network.engine.as_deref().expect("attach compiles the spins");
     let low = if network.settings.values == SpinValues::ZeroOne { 0.0 } else { -1.0 };
-    let mut spins = vec![0_i8; engine.plan().n_spins()];
-    engine.read_spins(0, &mut spins);
-    let mut held = vec![[0; 8]; if engine.n_replicas() > 1 { spins.len() } else { 0 }];
-    if engine.n_replicas() > 1 {
-        engine.save_lanes(&mut held);
-    }
+    let spins = &mut network.scratch;
+    spins.resize(engine.plan().n_spins(), 0);
+    engine.read_spins(0, spins);
     for &(idx, first) in &network.parts {
-        let Some((activations, lanes)) = neurons.get_mut(idx) else { continue };
+        let Some(activations) = activations.get_mut(idx) else { continue };
         for (activation, &slot) in activations.iter_mut().zip(&engine.plan().slot[first..]) {
             activation.0 = if spins[slot as usize] > 0 { 1.0 } else { low };
         }
-        if let Some(held) = held.get(first..) {
-            lanes.iter_mut().zip(held).for_each(|(lanes, words)| lanes.0 = *words);
+    }
+    if engine.n_replicas() > 1 {
+        let mut held = vec![[0; 8]; spins.len()];
+        engine.save_lanes(&mut held);
+        for &(idx, first) in &network.parts {
+            let Some(lanes) = lanes.get_mut(idx) else { continue };
+            lanes.iter_mut().zip(&held[first..]).for_each(|(lanes, words)| lanes.0 = *words);
         }
     }
+    // The engine holds what was just written, so nothing need be read back.
+    network.states = state_epochs(lanes.fabric(), &network.parts);
 }

@@ -82,6 +82,15 @@ impl BinaryModel {
     }
 }
 
+/// The energy of `model` as that of a Boltzmann machine of 0/1 units: weights W stand in place of the
+/// couplings and biases b in place of the fields, E = offset - sum W v v - sum b v.
+pub fn boltzmann_of_ising(model: &IsingModel) -> IsingModel {
+    let binary = BinaryModel::from_ising(model);
+    let couplings = binary.quadratic.iter().map(|&(i, j, b)| Coupling::new(i, j, -b as f32)).collect();
+    let fields = binary.linear.iter().map(|&a| -a as f32).collect();
+    IsingModel { fields, couplings, offset: binary.offset }
+}
+
 /// The spin of a unit: 0 is -1, 1 is +1.
 pub fn spin_of_unit(unit: u8) -> i8 {
     if unit == 0 { -1 } else { 1 }
@@ -117,6 +126,11 @@ mod tests {
             assert_eq!(binary.energy(&units), ising.energy(&spins(&units)));
             assert_eq!(binary.energy(&units), back.energy(&units));
         }
+        let machine = boltzmann_of_ising(&ising);
+        let biases: Vec<f64> = machine.fields.iter().map(|&b| f64::from(b)).collect();
+        let weights: Vec<_> = machine.couplings.iter().map(|c| (c.i, c.j, f64::from(c.strength))).collect();
+        let again = BinaryModel { offset: machine.offset, ..BinaryModel::boltzmann(&biases, &weights) };
+        assert!(states(4).all(|units| again.energy(&units) == binary.energy(&units)));
     }
 
     #[test]

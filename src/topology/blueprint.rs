@@ -58,8 +58,8 @@ pub struct ProjectionSpec {
     pub from: String,
     /// Name of the target population.
     pub to: String,
-    /// True if a synapse couples both ways. It is stored once, under target = max(i, j), so both
-    /// populations must be the same.
+    /// True if a synapse couples both ways. It is stored once: inside one population under
+    /// target = max(i, j), between two with its source in `from` and its target in `to`.
     pub symmetric: bool,
     /// Its synapses, in any order; each pair at most once.
     pub edges: Vec<Edge>,
@@ -80,7 +80,12 @@ impl ProjectionSpec {
 
     /// A symmetric projection of a population onto itself, of the plain kind, named `of->of`.
     pub fn symmetric(of: &str, edges: Vec<Edge>) -> Self {
-        ProjectionSpec { symmetric: true, ..Self::new(of, of, edges) }
+        Self::symmetric_between(of, of, edges)
+    }
+
+    /// A symmetric projection between two populations, of the plain kind, named `from->to`.
+    pub fn symmetric_between(from: &str, to: &str, edges: Vec<Edge>) -> Self {
+        ProjectionSpec { symmetric: true, ..Self::new(from, to, edges) }
     }
 }
 
@@ -203,16 +208,6 @@ pub enum BuildError {
         projection: String,
         /// Row of the neuron.
         row: u32,
-    },
-    /// A symmetric projection joins two populations.
-    #[error("projection \"{projection}\" is symmetric but runs from \"{from}\" to \"{to}\": put all its neurons into one population")]
-    SymmetricBetween {
-        /// The projection.
-        projection: String,
-        /// Source population.
-        from: String,
-        /// Target population.
-        to: String,
     },
     /// More than 2^32 - 1 rows or too many kinds.
     #[error("{what}: {found} are more than the limit of {limit}")]

@@ -96,22 +96,20 @@ fn sort_edges(projection: &mut ProjectionSpec, populations: &[PopulationSpec]) -
     let name = || projection.name.clone();
     let n_sources = populations[find(populations, &projection.name, &projection.from)?].n_neurons;
     let n_targets = populations[find(populations, &projection.name, &projection.to)?].n_neurons;
-    if projection.symmetric && projection.from != projection.to {
-        return Err(BuildError::SymmetricBetween { projection: name(), from: projection.from.clone(), to: projection.to.clone() });
-    }
+    let is_folded = projection.symmetric && projection.from == projection.to;
     for edge in &projection.edges {
         let Edge { source, target, weight } = *edge;
         if source as usize >= n_sources || target as usize >= n_targets {
             return Err(BuildError::OutOfRange { projection: name(), source_row: source, target_row: target, n_sources, n_targets });
         }
-        if projection.symmetric && source == target {
+        if is_folded && source == target {
             return Err(BuildError::SelfCoupling { projection: name(), row: source });
         }
         if !weight.is_finite() {
             return Err(BuildError::NonFinite { place: format!("projection \"{}\", synapse {source}->{target}", name()), value: weight });
         }
     }
-    if projection.symmetric {
+    if is_folded {
         for edge in &mut projection.edges {
             (edge.source, edge.target) = (edge.source.min(edge.target), edge.source.max(edge.target));
         }
@@ -139,6 +137,7 @@ fn lay_out(populations: &[PopulationSpec], projections: &[ProjectionSpec]) -> Re
             structure: Epoch::default(),
             biases: Epoch::default(),
             clamps: Epoch::default(),
+            states: Epoch::default(),
         });
         fabric.next_neuron += p.n_neurons as u64;
     }

@@ -1,11 +1,15 @@
 //! Compiles spin rows: from couplings stored once to rows in colour order with both directions.
 
+use rayon::prelude::*;
+
 use crate::plan::{IsingModel, SpinPlan};
 
 use super::colouring::{Adjacency, colour_classes};
 
 /// Largest sum of |J| + |h| of a row, in units, that integer kernels take.
 const MAX_UNITS_PER_ROW: f64 = 1_048_576.0;
+/// Rows that one task fills.
+const ROWS_PER_CHUNK: usize = 1 << 14;
 
 /// Compiles `model` for spin kernels; spins flagged in `clamped` never move (empty: none is).
 ///
@@ -17,50 +21,59 @@ pub fn compile_spins(model: &IsingModel, clamped: &[bool]) -> SpinPlan {
     let free: Vec<bool> = (0..n).map(|v| !clamped.get(v).copied().unwrap_or(false)).collect();
 
     // 1. Rows in neuron order, for colouring.
-    let (offsets, neighbours) = both_directions(model, |v| v);
-    let colours = colour_classes(Adjacency { offsets: &offsets, neighbours: &neighbours }, &free);
+    let rows = Rows::of(model);
+    let colours = colour_classes(Adjacency { offsets: &rows.offsets, neighbours: &rows.neighbours }, &free);
 
-    // 2. Slots: by colour, then neuron; clamped spins last.
-    let mut order: Vec<u32> = (0..n as u32).collect();
-    order.sort_by_key(|&v| (colours[v as usize].unwrap_or(u32::MAX), v));
-    let mut slot = vec![0; n];
-    for (s, &v) in order.iter().enumerate() {
-        slot[v as usize] = s as u32;
-    }
+    // 2. Slots, counted out: by colour, then neuron; clamped spins last.
     let n_classes = colours.iter().flatten().max().map_or(0, |&c| c as usize + 1);
-    let mut classes = vec![0_u32; n_classes + 1];
-    for c in colours.iter().flatten() {
-        classes[*c as usize + 1] += 1;
+    let class_of = |v: usize| colours[v].map_or(n_classes, |c| c as usize);
+    let mut classes = vec![0_u32; n_classes + 2];
+    (0..n).for_each(|v| classes[class_of(v) + 1] += 1);
+    (0..=n_classes).for_each(|c| classes[c + 1] += classes[c]);
+    let mut next = classes.clone();
+    let (mut order, mut slot) = (vec![0_u32; n], vec![0_u32; n]);
+    for v in 0..n {
+        let s = &mut next[class_of(v)];
+        (order[*s as usize], slot[v]) = (v as u32, *s);
+        *s += 1;
     }
-    for c in 0..n_classes {
-        classes[c + 1] += classes[c];
-    }
+    classes.truncate(n_classes + 1);
 
     // 3. Rows in slot order, neighbours ascending.
-    let (offsets, _) = both_directions(model, |v| slot[v as usize]);
-    let mut entries_by_slot: Vec<(u32, u32)> = vec![(0, 0); offsets[n] as usize];
-    let mut cursor = offsets.clone();
-    for (k, c) in model.couplings.iter().enumerate() {
-        for (from, to) in [(c.i, c.j), (c.j, c.i)] {
-            let row = slot[to as usize] as usize;
-            entries_by_slot[cursor[row] as usize] = (slot[from as usize], k as u32);
-            cursor[row] += 1;
-        }
+    let mut offsets = Vec::with_capacity(n + 1);
+    offsets.push(0_u32);
+    for &v in &order {
+        offsets.push(offsets[offsets.len() - 1] + rows.range(v as usize).len() as u32);
     }
-    let mut entries = vec![[u32::MAX; 2]; model.couplings.len()];
-    let mut neighbours = Vec::with_capacity(entries_by_slot.len());
-    let mut weights = Vec::with_capacity(entries_by_slot.len());
-    for row in 0..n {
-        let range = offsets[row] as usize..offsets[row + 1] as usize;
-        entries_by_slot[range.clone()].sort_unstable();
-        for position in range {
-            let (from, k) = entries_by_slot[position];
-            neighbours.push(from);
-            weights.push(model.couplings[k as usize].strength);
-            let pair = &mut entries[k as usize];
-            let side = usize::from(pair[0] != u32::MAX);
-            pair[side] = position as u32;
+    let n_entries = offsets[n] as usize;
+    let (mut neighbours, mut weights, mut coupling_of) = (vec![0_u32; n_entries], vec![0.0_f32; n_entries], vec![0_u32; n_entries]);
+    let mut chunks = Vec::with_capacity(n.div_ceil(ROWS_PER_CHUNK));
+    let mut rest = (&mut neighbours[..], &mut weights[..], &mut coupling_of[..]);
+    for first in (0..n).step_by(ROWS_PER_CHUNK) {
+        let vertices = &order[first..n.min(first + ROWS_PER_CHUNK)];
+        let len = (offsets[first + vertices.len()] - offsets[first]) as usize;
+        let (a, b, c) = (rest.0.split_at_mut(len), rest.1.split_at_mut(len), rest.2.split_at_mut(len));
+        rest = (a.1, b.1, c.1);
+        chunks.push((vertices, a.0, b.0, c.0));
+    }
+    chunks.into_par_iter().for_each(|(vertices, neighbours, weights, coupling_of)| {
+        let mut row = Vec::new();
+        let mut at = 0;
+        for &v in vertices {
+            let entries = rows.range(v as usize);
+            row.clear();
+            row.extend(entries.map(|e| (slot[rows.neighbours[e] as usize], rows.couplings[e])));
+            row.sort_unstable();
+            for &(from, k) in &row {
+                (neighbours[at], coupling_of[at], weights[at]) = (from, k, model.couplings[k as usize].strength);
+                at += 1;
+            }
         }
+    });
+    let mut entries = vec![[u32::MAX; 2]; model.couplings.len()];
+    for (position, &k) in coupling_of.iter().enumerate() {
+        let pair = &mut entries[k as usize];
+        pair[usize::from(pair[0] != u32::MAX)] = position as u32;
     }
 
     let fields = order.iter().map(|&v| model.fields[v as usize]).collect();
@@ -84,29 +97,42 @@ pub fn refresh_spins(plan: &mut SpinPlan, strengths: &[f32], fields: &[f32]) {
     plan.unit = common_unit(plan);
 }
 
-/// Row offsets and neighbours of both directions, with vertices renamed by `name`.
-fn both_directions(model: &IsingModel, name: impl Fn(u32) -> u32) -> (Vec<u32>, Vec<u32>) {
-    let n = model.n_spins();
-    assert!(model.couplings.len() < u32::MAX as usize / 2, "{} couplings are more than rows can index", model.couplings.len());
-    let mut offsets = vec![0_u32; n + 1];
-    for c in &model.couplings {
-        assert!(c.i != c.j && (c.i as usize) < n && (c.j as usize) < n, "coupling {}-{} in a model of {n} spins", c.i, c.j);
-        offsets[name(c.i) as usize + 1] += 1;
-        offsets[name(c.j) as usize + 1] += 1;
-    }
-    for v in 0..n {
-        offsets[v + 1] += offsets[v];
-    }
-    let mut cursor = offsets.clone();
-    let mut neighbours = vec![0; offsets[n] as usize];
-    for c in &model.couplings {
-        for (from, to) in [(c.i, c.j), (c.j, c.i)] {
-            let at = &mut cursor[name(to) as usize];
-            neighbours[*at as usize] = name(from);
-            *at += 1;
+/// Both directions of all couplings, by neuron.
+struct Rows {
+    offsets: Vec<u32>,
+    neighbours: Vec<u32>,
+    /// Index of the coupling behind each neighbour.
+    couplings: Vec<u32>,
+}
+
+impl Rows {
+    fn of(model: &IsingModel) -> Self {
+        let n = model.n_spins();
+        assert!(model.couplings.len() < u32::MAX as usize / 2, "{} couplings are more than rows can index", model.couplings.len());
+        let mut offsets = vec![0_u32; n + 1];
+        for c in &model.couplings {
+            assert!(c.i != c.j && (c.i as usize) < n && (c.j as usize) < n, "coupling {}-{} in a model of {n} spins", c.i, c.j);
+            offsets[c.i as usize + 1] += 1;
+            offsets[c.j as usize + 1] += 1;
         }
+        for v in 0..n {
+            offsets[v + 1] += offsets[v];
+        }
+        let mut cursor = offsets.clone();
+        let (mut neighbours, mut couplings) = (vec![0; offsets[n] as usize], vec![0; offsets[n] as usize]);
+        for (k, c) in model.couplings.iter().enumerate() {
+            for (from, to) in [(c.i, c.j), (c.j, c.i)] {
+                let at = &mut cursor[to as usize];
+                (neighbours[*at as usize], couplings[*at as usize]) = (from, k as u32);
+                *at += 1;
+            }
+        }
+        Rows { offsets, neighbours, couplings }
     }
-    (offsets, neighbours)
+
+    fn range(&self, v: usize) -> std::ops::Range<usize> {
+        self.offsets[v] as usize..self.offsets[v + 1] as usize
+    }
 }
 
 /// The largest unit of which every coupling and field is an integer multiple, if rows stay small in it.
@@ -120,6 +146,11 @@ pub fn common_unit(plan: &SpinPlan) -> Option<f32> {
     let floor = f64::from(largest) / MAX_UNITS_PER_ROW;
     let mut unit = 0.0_f64;
     for value in values() {
+        // A whole multiple, which nearly all are, needs no division with remainder.
+        let multiple = (f64::from(value) / unit).round();
+        if multiple * unit == f64::from(value) && multiple <= MAX_UNITS_PER_ROW {
+            continue;
+        }
         let (mut a, mut b) = (f64::from(value), unit);
         while b > 0.0 {
             (a, b) = (b, a % b);

@@ -13,7 +13,7 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 
-use crate::components::{Bias, Clamped, Column, Weight};
+use crate::components::{Activation, Bias, Clamped, Column, SpinLanes, Weight};
 
 use super::columns::column;
 use super::table::entities;
@@ -61,6 +61,7 @@ pub struct Population {
     pub(crate) structure: Epoch,
     pub(crate) biases: Epoch,
     pub(crate) clamps: Epoch,
+    pub(crate) states: Epoch,
 }
 
 impl Population {
@@ -94,6 +95,11 @@ impl Population {
         self.clamps.get()
     }
 
+    /// Counts writes to `Activation` and `SpinLanes`.
+    pub fn state_epoch(&self) -> u64 {
+        self.states.get()
+    }
+
     /// Counts a write to column `C`, if plans depend on it.
     pub(crate) fn note_write<C: Column>(&self) {
         self.note_writes(|column| column == TypeId::of::<C>());
@@ -101,6 +107,9 @@ impl Population {
 
     /// Counts writes to the columns of which `writes` is true.
     pub(crate) fn note_writes(&self, writes: impl Fn(TypeId) -> bool) {
+        if writes(TypeId::of::<Activation>()) || writes(TypeId::of::<SpinLanes>()) {
+            self.states.bump();
+        }
         if writes(TypeId::of::<Bias>()) {
             self.biases.bump();
         }
@@ -140,9 +149,14 @@ impl Projection {
         self.to
     }
 
-    /// True if its synapses couple both ways; each is stored once, with source < target.
+    /// True if its synapses couple both ways; each is stored once, inside one population with source < target.
     pub fn is_symmetric(&self) -> bool {
         self.symmetric
+    }
+
+    /// True if either end of a synapse may be its source, so that the lower row has to be it.
+    pub(crate) fn is_folded(&self) -> bool {
+        self.symmetric && self.from == self.to
     }
 
     /// Number of synapses.

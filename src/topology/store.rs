@@ -151,7 +151,7 @@ pub fn check(world: &World, snapshot: &Snapshot) -> Result<CheckedFabric, Snapsh
             if s as usize >= n_sources || t as usize >= n_targets {
                 return Err(invalid(format!("synapse {s}->{t} in row {i} leaves its populations of {n_sources} and {n_targets} neurons")));
             }
-            if projection.symmetric && s >= t {
+            if projection.is_folded() && s >= t {
                 return Err(invalid(format!("symmetric synapse {s}->{t} in row {i} is not stored under the higher row")));
             }
             if i > 0 && (targets[i - 1], sources[i - 1]) >= (t, s) {

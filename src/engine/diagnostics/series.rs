@@ -96,6 +96,9 @@ pub fn effective_weights(ln_w: &[f64]) -> f64 {
 
 /// A long series in bounded memory: when full, neighbours are averaged and each entry then stands
 /// for twice as many numbers (batch means).
+///
+/// The autocorrelation time is found anew whenever the series has grown by a sixteenth, so that an
+/// estimate costs nothing in between: it is off by what a sixteenth of the numbers can tell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     batches: Vec<f64>,
@@ -106,6 +109,9 @@ pub struct Series {
     pending_sum: f64,
     /// Sum of squared deviations needs no batches: mean and variance of single numbers.
     single: super::Moments,
+    /// The autocorrelation time when it was last found, and the count from which it is found anew.
+    tau_int: f64,
+    stale_from: u64,
 }
 
 /// Batches kept; between half of it and all of it once full.
@@ -113,13 +119,22 @@ const BATCHES: usize = 4096;
 
 impl Default for Series {
     fn default() -> Self {
-        Series { batches: Vec::new(), batch: 1, pending: 0, pending_sum: 0.0, single: super::Moments::default() }
+        let single = super::Moments::default();
+        Series { batches: Vec::new(), batch: 1, pending: 0, pending_sum: 0.0, single, tau_int: 0.5, stale_from: 2 }
     }
 }
 
 impl Series {
     /// Takes one number in.
     pub fn push(&mut self, x: f64) {
+        self.take(x);
+        if self.count() >= self.stale_from {
+            self.tau_int = self.find_tau();
+            self.stale_from = self.count() + self.count().div_ceil(16);
+        }
+    }
+
+    fn take(&mut self, x: f64) {
         self.single.push(x);
         self.pending += 1;
         self.pending_sum += x;
@@ -141,21 +156,26 @@ impl Series {
 
     /// The mean with error bar, tau_int and effective sample size, in steps of single numbers.
     pub fn estimate(&self) -> Estimate {
-        let n = self.single.count() as f64;
         let variance = self.single.variance();
-        if self.batches.len() < 2 || variance.is_nan() || variance <= 0.0 {
-            let error = if n < 2.0 { f64::NAN } else { 0.0 };
-            return Estimate { mean: self.single.mean(), error, variance, tau_int: 0.5, effective: n };
+        let effective = self.single.count() as f64 / (2.0 * self.tau_int);
+        Estimate { mean: self.single.mean(), error: (variance / effective).sqrt(), variance, tau_int: self.tau_int, effective }
+    }
+
+    /// From the error of the mean of batches, in steps of single numbers.
+    fn find_tau(&self) -> f64 {
+        let variance = self.single.variance();
+        if self.batches.len() < 2 || variance <= 0.0 {
+            return 0.5;
         }
-        let batches = Estimate::of(&self.batches);
-        let effective = variance / (batches.error * batches.error);
-        Estimate { mean: self.single.mean(), error: batches.error, variance, tau_int: 0.5 * n / effective, effective }
+        let error = Estimate::of(&self.batches).error;
+        (0.5 * self.single.count() as f64 * error * error / variance).max(0.5)
     }
 
     /// Appends its sections.
     pub fn save(&self, prefix: &str, snapshot: &mut Snapshot) {
         snapshot.put(format!("{prefix}/batches"), &self.batches);
         snapshot.put(format!("{prefix}/batch"), &[self.batch, self.pending, self.pending_sum.to_bits()]);
+        snapshot.put(format!("{prefix}/tau"), &[self.tau_int.to_bits(), self.stale_from]);
         snapshot.put(format!("{prefix}/single"), &super::Moments::pack(&[self.single]));
     }
 
@@ -169,13 +189,19 @@ impl Series {
         let words: Vec<u64> = snapshot.get_n(&name, 3)?;
         let (batch, pending, pending_sum) = (words[0], words[1], f64::from_bits(words[2]));
         let single = super::Moments::unpack(&format!("{prefix}/single"), 1, snapshot)?[0];
+        let tau: Vec<u64> = snapshot.get_n(&format!("{prefix}/tau"), 2)?;
+        let (tau_int, stale_from) = (f64::from_bits(tau[0]), tau[1]);
         let in_batches = (batches.len() as u64).checked_mul(batch).and_then(|n| n.checked_add(pending));
         let is_sound = batches.len() < BATCHES && batch.is_power_of_two() && pending < batch && pending_sum.is_finite();
+        if !(tau_int.is_finite() && tau_int > 0.0 && stale_from > single.count()) {
+            let what = format!("an autocorrelation time of {tau_int} until {stale_from} of {} numbers", single.count());
+            return Err(SnapshotError::Invalid { name: format!("{prefix}/tau"), what });
+        }
         if !is_sound || in_batches != Some(single.count()) || batches.iter().any(|b| !b.is_finite()) {
             let what = format!("{} batches of {batch} and {pending} more do not make {} numbers", batches.len(), single.count());
             return Err(SnapshotError::Invalid { name, what });
         }
-        *self = Series { batches, batch, pending, pending_sum, single };
+        *self = Series { batches, batch, pending, pending_sum, single, tau_int, stale_from };
         Ok(())
     }
 }

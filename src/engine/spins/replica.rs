@@ -360,6 +360,20 @@ impl SpinSampler for ReplicaSampler {
         spin(&self.up, self.rows.position(slot)) > 0
     }
 
+    fn read_spins(&self, replica: usize, spins: &mut [i8]) {
+        assert!(replica == 0 && spins.len() == self.plan.n_spins(), "{} spins of replica {replica}", spins.len());
+        for (slot, s) in spins.iter_mut().enumerate() {
+            *s = spin(&self.up, self.rows.position(slot));
+        }
+    }
+
+    fn magnetisations(&self, out: &mut [i64]) {
+        assert_eq!(out.len(), 1, "one sum a replica");
+        // Padding is never up.
+        let n_up: u32 = self.up.iter().map(|group| group.count_ones()).sum();
+        out[0] = 2 * i64::from(n_up) - self.plan.n_spins() as i64;
+    }
+
     fn flip(&mut self, slot: usize, replica: usize) {
         assert_eq!(replica, 0, "one replica");
         let position = self.rows.position(slot);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::plan::Coupling;
+use crate::topology::binary::boltzmann_of_ising;
 use crate::topology::generate::{Boundary, Disorder, Generator, Scaling, SquareTiles};
 use crate::topology::read::{Instance, Limits, MAX_MAGNITUDE, Meaning, ReadError, ReadOptions, parse};
 use crate::units::Seed;
@@ -58,39 +59,51 @@ impl Checker<'_> {
         // 1. Projections, which may say how many neurons there are.
         let mut preflight = Preflight::default();
         let mut counts: Vec<Option<u64>> = wire.populations.iter().map(count_of).collect();
-        let mut owners: Vec<Option<String>> = vec![None; names.len()];
+        let mut owners: Vec<((usize, usize), String)> = Vec::new();
         let mut projections = Vec::new();
+        let mut joined = Vec::new();
         for (i, ProjectionWire::Symmetric(symmetric)) in wire.projections.iter().enumerate() {
             let path = format!("projections[{i}]");
-            let Some(population) = self.ends(&path, symmetric.name.as_deref(), &names) else { continue };
-            let name = format!("{0}->{0}", names[population]);
-            if let Some(other) = &owners[population] {
-                self.complain(Code::DuplicateName, &path, format!("{other} is a projection \"{name}\" too"))
-                    .advise("put all couplings of a population into one projection");
+            let Some((from, to)) = self.ends(&path, symmetric.name.as_deref(), &names) else { continue };
+            let pair = (from.min(to), from.max(to));
+            if let Some((_, other)) = owners.iter().find(|(owned, _)| *owned == pair) {
+                let message = format!("{other} is a projection \"{}->{}\" too", names[pair.0], names[pair.1]);
+                self.complain(Code::DuplicateName, &path, message).advise("put all couplings of the same neurons into one projection");
                 continue;
             }
-            owners[population] = Some(path.clone());
-            let stated = counts[population];
-            let PopulationWire::Spins(spins) = &wire.populations[population];
-            let sized = self.couplings(&format!("{path}.couplings"), &symmetric.couplings, stated, spins);
+            owners.push((pair, path.clone()));
+            joined.push((i, path, from, to, &symmetric.couplings));
+        }
+        // Those between two populations come last: the others may say how many neurons these have.
+        joined.sort_by_key(|&(i, _, from, to, _)| (from != to, i));
+        for (i, path, from, to, couplings) in joined {
+            let (path, stated) = (format!("{path}.couplings"), counts[from]);
+            let sized = if from == to {
+                let PopulationWire::Spins(spins) = &wire.populations[from];
+                self.couplings(&path, couplings, stated, spins)
+            } else {
+                self.couplings_between(&path, couplings, stated, counts[to])
+            };
             if let (Some(stated), Some(found)) = (stated, sized.n_neurons)
                 && stated != found
             {
-                let message = format!("population \"{}\" has count {stated}, its couplings join {found} neurons", names[population]);
-                self.complain(Code::CountMismatch, &format!("populations[{population}].count"), message);
+                let message = format!("population \"{}\" has count {stated}, its couplings join {found} neurons", names[from]);
+                self.complain(Code::CountMismatch, &format!("populations[{from}].count"), message);
             }
-            counts[population] = stated.or(sized.n_neurons);
+            counts[from] = stated.or(sized.n_neurons);
             preflight.add_projection(sized.n_couplings);
             if let Some(couplings) = sized.couplings {
-                projections.push(Projection { name, population, couplings });
+                projections.push((i, Projection { name: format!("{}->{}", names[from], names[to]), from, to, couplings }));
             }
         }
+        projections.sort_by_key(|(i, _)| *i);
+        let projections: Vec<Projection> = projections.into_iter().map(|(_, projection)| projection).collect();
         // 2. Populations, whose counts are known now.
         for (i, count) in counts.iter().enumerate() {
             match count {
                 Some(n) => preflight.add_population(*n),
                 // A projection that could not be read has been complained about.
-                None if owners[i].is_none() => {
+                None if !owners.iter().any(|((a, b), _)| *a == i || *b == i) => {
                     self.complain(
                         Code::CountUnknown,
                         &format!("populations[{i}]"),
@@ -120,14 +133,14 @@ impl Checker<'_> {
         Network { populations, projections, preflight }
     }
 
-    /// The population that a projection joins to itself.
-    fn ends(&mut self, path: &str, name: Option<&str>, names: &[&str]) -> Option<usize> {
+    /// The populations that a projection joins: one to itself, or two.
+    fn ends(&mut self, path: &str, name: Option<&str>, names: &[&str]) -> Option<(usize, usize)> {
         let Some(name) = name else {
             if names.len() > 1 {
                 let message = format!("{} populations, and the projection does not say which it joins", names.len());
                 self.complain(Code::MissingField, path, message).advise(format!("add name: \"{0}->{0}\"", names[0]));
             }
-            return (names.len() == 1).then_some(0);
+            return (names.len() == 1).then_some((0, 0));
         };
         let path = format!("{path}.name");
         let Some((from, to)) = name.split_once("->") else {
@@ -145,30 +158,64 @@ impl Checker<'_> {
         };
         let from = find(from);
         let to = if name.split_once("->").is_some_and(|(a, b)| a.trim() == b.trim()) { from } else { find(to) };
-        let (from, to) = (from?, to?);
-        if from != to {
-            self.complain(
-                Code::Unsupported,
-                &path,
-                format!("projection \"{name}\" joins two populations, and symmetric couplings join one to itself"),
-            )
-            .advise("put all neurons that couple into one population");
-            return None;
+        Some((from?, to?))
+    }
+
+    /// Couplings between populations of `n_first` and `n_second` neurons.
+    fn couplings_between(&mut self, path: &str, wire: &CouplingsWire, n_first: Option<u64>, n_second: Option<u64>) -> Sized {
+        let (CouplingsWire::Bipartite(_) | CouplingsWire::Pairs(_)) = wire else {
+            self.complain(Code::Unsupported, path, "the projection joins two populations, and these couplings join one to itself")
+                .advise("use Bipartite(strengths: ...) or Pairs([(i, j, J), ...]), or put all neurons into one population");
+            return Sized::unknown();
+        };
+        let (n_first, n_second) = (self.needs_count(path, n_first), self.needs_count(path, n_second));
+        if n_first == 0 || n_second == 0 {
+            return Sized::unknown();
         }
-        Some(from)
+        match wire {
+            CouplingsWire::Bipartite(b) => {
+                let disorder = self.disorder(path, b.strengths);
+                let generator = Generator::Bipartite { n_first: index(n_first), n_second: index(n_second), disorder };
+                generated(generator, b.instance, n_first, n_first.saturating_mul(n_second)).without_count()
+            }
+            CouplingsWire::Pairs(pairs) => self.pairs_between(path, pairs, n_first, n_second),
+            _ => Sized::unknown(),
+        }
+    }
+
+    fn pairs_between(&mut self, path: &str, pairs: &[(u64, u64, f64)], n_first: u64, n_second: u64) -> Sized {
+        let mut couplings = Vec::with_capacity(pairs.len());
+        let mut seen = BTreeSet::new();
+        for (k, &(i, j, strength)) in pairs.iter().enumerate() {
+            let path = format!("{path}[0][{k}]");
+            if let Some((end, n)) = [(i, n_first), (j, n_second)].into_iter().find(|(end, n)| end >= n || *end > u64::from(u32::MAX)) {
+                self.complain(Code::UnknownNeuron, &path, format!("no neuron {end}: the population has {n}"));
+            } else if !seen.insert((i, j)) {
+                self.complain(Code::BadCoupling, &path, format!("neurons {i} and {j} are coupled twice"));
+            } else {
+                let strength = self.single(&path, strength);
+                couplings.push(Coupling { i: i as u32, j: j as u32, strength });
+            }
+        }
+        couplings.sort_by_key(|c| (c.j, c.i));
+        Sized { n_couplings: couplings.len() as u64, couplings: Some(Couplings::Listed(couplings)), n_neurons: None }
     }
 
     fn couplings(&mut self, path: &str, wire: &CouplingsWire, stated: Option<u64>, spins: &SpinsWire) -> Sized {
-        let is_file =
-            matches!(wire, CouplingsWire::MaxCut(_) | CouplingsWire::Ising(_) | CouplingsWire::Qubo(_) | CouplingsWire::Hopfield(_));
-        if is_file && spins.values == ValuesWire::Binary {
-            self.complain(Code::Unsupported, path, "couplings from a file are those of -1 and +1, and the population has values 0 and 1")
-                .advise("leave `values` out; Qubo(path: ...) translates 0/1 variables into spins by itself");
+        let is_binary = spins.values == ValuesWire::Binary;
+        if is_binary && matches!(wire, CouplingsWire::Hopfield(_)) {
+            self.complain(Code::Unsupported, path, "patterns are of -1 and +1, and the population has values 0 and 1")
+                .advise("leave `values` out");
         }
         match wire {
-            CouplingsWire::MaxCut(file) => self.instance(path, &file.path, Meaning::MaxCut),
-            CouplingsWire::Ising(file) => self.instance(path, &file.path, Meaning::Couplings),
-            CouplingsWire::Qubo(file) => self.instance(path, &file.path, Meaning::Qubo),
+            CouplingsWire::MaxCut(file) => self.instance(path, &file.path, Meaning::MaxCut, is_binary),
+            CouplingsWire::Ising(file) => self.instance(path, &file.path, Meaning::Couplings, is_binary),
+            CouplingsWire::Qubo(file) => self.instance(path, &file.path, Meaning::Qubo, is_binary),
+            CouplingsWire::Bipartite(_) => {
+                self.complain(Code::Unsupported, path, "Bipartite couplings join two populations, and the projection joins one to itself")
+                    .advise("name the projection after both, such as name: \"visible->hidden\"");
+                Sized::unknown()
+            }
             CouplingsWire::Lattice(l) => {
                 self.sides(path, &[("width", l.width), ("height", l.height)], if l.periodic { 2 } else { 1 });
                 let disorder = self.disorder(path, l.strengths);
@@ -272,14 +319,18 @@ impl Checker<'_> {
         }
     }
 
-    fn instance(&mut self, path: &str, written: &str, meaning: Meaning) -> Sized {
+    fn instance(&mut self, path: &str, written: &str, meaning: Meaning, is_binary: bool) -> Sized {
         let path = format!("{path}.path");
         let Some((file, bytes)) = self.read_file(&path, written) else { return Sized::unknown() };
         let defaults = Limits::default();
         let limits = Limits { max_bytes: defaults.max_bytes.min(self.around.memory_limit), ..defaults };
         let options = ReadOptions { meaning, vartype: None, limits };
         match parse(None, &file.display().to_string(), &bytes, options) {
-            Ok(instance) => {
+            Ok(mut instance) => {
+                // Couplings of 0/1 units are weights as they stand; a cut and a quadratic form are energies.
+                if is_binary && meaning != Meaning::Couplings {
+                    instance.model = boltzmann_of_ising(&instance.model);
+                }
                 let n = instance.model.n_spins() as u64;
                 let n_couplings = instance.model.couplings.len() as u64;
                 self.instance_is_finite(&path, &instance);

@@ -25,7 +25,9 @@ pub enum CouplingsWire {
     RandomGraph(GraphWire),
     /// Every pair coupled at random.
     SherringtonKirkpatrick(MeanFieldWire),
-    /// Couplings written out: [(i, j, J), ...].
+    /// Every neuron of one population coupled to every neuron of another: a restricted Boltzmann machine.
+    Bipartite(BipartiteWire),
+    /// Couplings written out: [(i, j, J), ...], between two populations with i in the first.
     Pairs(Vec<(u64, u64, f64)>),
     /// A memory of patterns.
     Hopfield(HopfieldWire),
@@ -148,6 +150,18 @@ pub struct RegularWire {
 pub struct GraphWire {
     /// Number of couplings.
     pub n_couplings: u64,
+    /// The couplings.
+    #[serde(default)]
+    pub strengths: StrengthsWire,
+    /// Number of the random instance.
+    #[serde(default)]
+    pub instance: u64,
+}
+
+/// `Bipartite()`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BipartiteWire {
     /// The couplings.
     #[serde(default)]
     pub strengths: StrengthsWire,

@@ -88,7 +88,7 @@ pub enum ProjectionWire {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SymmetricWire {
-    /// `"from->to"`; may be left out if there is one population. Both ends are the same population.
+    /// `"from->to"`; may be left out if there is one population. Both ends may be the same population.
     pub name: Option<String>,
     /// Where the couplings come from.
     pub couplings: CouplingsWire,

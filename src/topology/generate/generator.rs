@@ -3,6 +3,7 @@
 use crate::plan::IsingModel;
 use crate::units::Seed;
 
+use super::bipartite::complete_bipartite;
 use super::disorder::{Disorder, with_disorder};
 use super::error::GenerateError;
 use super::lattice::{Boundary, lattice_2d, lattice_3d};
@@ -75,6 +76,15 @@ pub enum Generator {
         /// Distribution of the couplings.
         disorder: Disorder,
     },
+    /// Two layers, every spin of one coupled to every spin of the other.
+    Bipartite {
+        /// Spins of the first layer.
+        n_first: usize,
+        /// Spins of the second layer, which come after those of the first.
+        n_second: usize,
+        /// Distribution of the couplings.
+        disorder: Disorder,
+    },
     /// All pairs coupled at random.
     SherringtonKirkpatrick {
         /// Number of spins.
@@ -120,6 +130,10 @@ pub fn generate(generator: &Generator, seed: Seed) -> Result<Generated, Generate
         Generator::RandomSparse { n, n_couplings, disorder } => {
             disorder.check()?;
             unplanted(with_disorder(random_sparse(n, n_couplings, 1.0, seed)?, disorder, seed)?)
+        }
+        Generator::Bipartite { n_first, n_second, disorder } => {
+            disorder.check()?;
+            unplanted(with_disorder(complete_bipartite(n_first, n_second, 1.0)?, disorder, seed)?)
         }
         Generator::SherringtonKirkpatrick { n, scaling } => unplanted(sherrington_kirkpatrick(n, scaling, seed)?),
     })

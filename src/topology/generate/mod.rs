@@ -2,6 +2,7 @@
 //!
 //! All draws are keyed by the seed, so an instance is named by its generator and its seed alone.
 
+pub mod bipartite;
 pub mod disorder;
 pub mod error;
 pub mod generator;
@@ -10,6 +11,7 @@ pub mod mean_field;
 pub mod planted;
 pub mod random_graph;
 
+pub use bipartite::complete_bipartite;
 pub use disorder::{Disorder, with_disorder};
 pub use error::{GenerateError, MAX_COUPLINGS, MAX_SPINS};
 pub use generator::{Generated, Generator, generate};

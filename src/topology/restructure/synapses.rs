@@ -104,7 +104,7 @@ fn resolve(
     let source = neurons.resolve(fabric, &projection.name, projection.from, birth.source)?;
     let target = neurons.resolve(fabric, &projection.name, projection.to, birth.target)?;
     let (Some(mut source), Some(mut target)) = (source, target) else { return Ok(None) };
-    if projection.symmetric {
+    if projection.is_folded() {
         if source == target {
             let id = id(world, fabric, neurons, projection.to, target);
             return Err(RestructureError::SelfCoupling { projection: projection.name.clone(), id });
