@@ -267,6 +267,16 @@ impl Cycling {
         self.cycle
     }
 
+    /// The settings, as chosen by the user or the preset.
+    pub fn settings(&self) -> &CyclingSettings {
+        &self.settings
+    }
+
+    /// Strongest and weakest reheating.
+    pub fn reheat(&self) -> TemperatureRange {
+        self.reheat
+    }
+
     /// Cycles since the best last improved.
     pub fn idle_cycles(&self) -> u64 {
         self.idle

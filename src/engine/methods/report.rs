@@ -3,6 +3,9 @@
 //! Energies are of the whole system, specific heats per spin. `swap_rate_k` is the mean swap
 //! probability between rungs k and k + 1 of a ladder, hot first: the swap map.
 //!
+//! Thermal cycling names its `elites`, whether it `resamples`, and its `strongest_reheat` and
+//! `weakest_reheat` (temperatures): what the preset chose for the graph.
+//!
 //! Every result has every row of [`DIAGNOSTICS`], or [`absent`] says why it has not: a number that
 //! a method cannot stand for is left out, never made up.
 
@@ -75,7 +78,15 @@ pub(super) fn report(state: &MethodState) -> Vec<(String, f64)> {
         MethodState::Ais(m) => named(ais(m)),
         MethodState::Cycling(m) => {
             let progress = [("cycles", m.n_cycles() as f64), ("sweeps", m.sweeps_done() as f64), ("idle_cycles", m.idle_cycles() as f64)];
-            named([&replicas(m.energies(), m.beta())[..1], &progress].concat())
+            // The settings as the preset or the user chose them.
+            let (chosen, reheat) = (m.settings(), m.reheat());
+            let choice = [
+                ("elites", f64::from(chosen.n_elites)),
+                ("resamples", f64::from(u8::from(chosen.resample))),
+                ("strongest_reheat", reheat.hot),
+                ("weakest_reheat", reheat.cold),
+            ];
+            named([&replicas(m.energies(), m.beta())[..1], &progress, &choice].concat())
         }
     };
     let n_spins = state.best().map_or(1, |best| best.spins.len().max(1)) as f64;
