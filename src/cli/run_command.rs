@@ -293,15 +293,7 @@ impl Summary<'_> {
         } else {
             format!("{verb}: step {step} of {}, {took}\n", self.steps)
         };
-        // What was asked for comes first; the rest follows by name.
-        let (first, rest): (Vec<_>, Vec<_>) =
-            self.end.metrics.iter().partition(|(name, _)| name.starts_with("best_") || name.contains("cut"));
-        for (name, value) in first.into_iter().chain(rest) {
-            text += &format!("  {:<22} {}\n", name.replace('_', " "), output::number(*value));
-        }
-        for (name, reason) in &self.end.absent {
-            text += &format!("  {:<22} none: {reason}\n", name.replace('_', " "));
-        }
+        text += &table(&self.end.metrics, &self.end.absent);
         if let Some(updates) = self.end.updates.filter(|_| self.stepping > 0.0) {
             text += &format!("  {:<22} {}spin updates/s\n", "rate", output::count(updates as f64 / self.stepping));
         }
@@ -321,6 +313,26 @@ impl Summary<'_> {
     }
 }
 
+/// The metrics, what was asked for first, each with its error bar; then what is missing, by reason.
+fn table(metrics: &[(String, f64)], absent: &[(&str, &str)]) -> String {
+    let find = |name: &str| metrics.iter().find(|(of, _)| of == name).map(|&(_, value)| value);
+    let is_error_bar = |name: &str| name.strip_suffix("_error").is_some_and(|of| find(of).is_some());
+    let shown = |name: &str| name.replace('_', " ");
+    let (first, rest): (Vec<_>, Vec<_>) = metrics.iter().partition(|(name, _)| name.starts_with("best_") || name.contains("cut"));
+    let rows: Vec<_> = first.into_iter().chain(rest).filter(|(name, _)| !is_error_bar(name)).collect();
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(22);
+    let mut text = String::new();
+    for (name, value) in rows {
+        let error = find(&format!("{name}_error")).map_or_else(String::new, |error| format!(" +- {}", output::number(error)));
+        text += &format!("  {:<width$} {}{error}\n", shown(name), output::number(*value));
+    }
+    for reasons in absent.chunk_by(|a, b| a.1 == b.1) {
+        let names: Vec<String> = reasons.iter().map(|(name, _)| shown(name.trim_end_matches("_00"))).collect();
+        text += &format!("  no {}: {}\n", names.join(", "), reasons[0].1);
+    }
+    text
+}
+
 #[expect(clippy::disallowed_methods, reason = "shows the user how long it took")]
 pub(super) fn now() -> Instant {
     Instant::now()
@@ -331,6 +343,16 @@ mod tests {
     use super::*;
     use crate::run::checkpoint::CheckpointError;
     use crate::simulation::StepError;
+
+    #[test]
+    fn the_table_puts_error_bars_beside_their_values_and_reasons_together() {
+        let metrics =
+            [("energy", -1.5), ("energy_error", 0.25), ("best_cut", 7.0), ("ln_z_error", 0.5)].map(|(name, x)| (name.to_owned(), x));
+        let absent = [("tau_int", "one"), ("swap_rate_00", "one"), ("temperature", "two")];
+        let lines = table(&metrics, &absent);
+        let lines: Vec<_> = lines.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(lines, ["best cut 7", "energy -1.5 +- 0.25", "ln z error 0.5", "no tau int, swap rate: one", "no temperature: two"]);
+    }
 
     #[test]
     fn the_headline_is_what_the_scene_is_about() {
