@@ -33,9 +33,10 @@ fn read_state(sampler: &Faulty, plan: &SpinPlan, exact: &ExactStates, replica: u
 fn ring_and_loner(numbers: Numbers) -> IsingModel {
     let mut model = numbers.of(&small_glass(6, true));
     model.couplings.retain(|c| c.j != 5 && c.i != 5);
-    model.couplings.push(Coupling::new(0, 4, -0.75));
+    let chord = if numbers == Numbers::Signs { model.couplings[0].strength.abs() } else { 0.75 };
+    model.couplings.push(Coupling::new(0, 4, -chord));
     model.normalise();
-    model.fields[5] = if numbers == Numbers::Integer { 0.25 } else { 0.013 };
+    model.fields[5] = if numbers != Numbers::Real { 0.25 } else { 0.013 };
     model
 }
 

@@ -30,30 +30,43 @@ pub enum Engine {
 pub enum Numbers {
     /// Quarters.
     Integer,
+    /// Couplings of one size and either sign, and fields at every third spin: kernels have shortcuts for them.
+    Signs,
     /// No common unit.
     Real,
 }
 
 /// Every path that ships, and the reference first.
-pub const ENGINES: [(Engine, Numbers); 7] = [
+pub const ENGINES: [(Engine, Numbers); 10] = [
     (Engine::Reference, Numbers::Real),
     (Engine::Replica, Numbers::Integer),
+    (Engine::Replica, Numbers::Signs),
     (Engine::Replica, Numbers::Real),
     (Engine::Dense, Numbers::Integer),
+    (Engine::Dense, Numbers::Signs),
     (Engine::Dense, Numbers::Real),
     (Engine::Lanes, Numbers::Integer),
+    (Engine::Lanes, Numbers::Signs),
     (Engine::Lanes, Numbers::Real),
 ];
 
 impl Numbers {
-    /// `model` with couplings and fields rounded to quarters, or moved by 1e-6 of their size so that no unit divides them.
+    /// `model` with couplings and fields rounded to quarters, or all of one size (fields halves), or moved by
+    /// 1e-6 of their size so that no unit divides them.
     pub fn of(self, model: &IsingModel) -> IsingModel {
         let mut model = model.clone();
         let change = |k: usize, x: f32| match self {
             Numbers::Integer => (4.0 * x).round() / 4.0,
+            Numbers::Signs if k.is_multiple_of(3) => (2.0 * x).round() / 2.0,
+            Numbers::Signs => 0.0,
             Numbers::Real => x * (1.0 + 4e-7 * (k % 3) as f32),
         };
-        model.couplings.iter_mut().enumerate().for_each(|(k, c)| c.strength = change(k, c.strength));
+        // The mean size, in quarters, so that the model stays as hot as it was.
+        let n = model.couplings.len().max(1) as f32;
+        let size = (model.couplings.iter().map(|c| c.strength.abs()).sum::<f32>() * 4.0 / n).round().max(1.0) / 4.0;
+        for (k, c) in model.couplings.iter_mut().enumerate() {
+            c.strength = if self == Numbers::Signs { size.copysign(c.strength) } else { change(k, c.strength) };
+        }
         model.couplings.retain(|c| c.strength != 0.0);
         model.fields.iter_mut().enumerate().for_each(|(k, h)| *h = change(k, *h));
         model
@@ -68,7 +81,7 @@ impl Engine {
 
     /// The same on the backend `simd`, which the reference does without.
     pub fn on(self, simd: Simd, numbers: Numbers, plan: &Arc<SpinPlan>, n_replicas: usize) -> Box<dyn SpinSampler> {
-        let integer = numbers == Numbers::Integer;
+        let integer = numbers != Numbers::Real;
         let plan = || Arc::clone(plan);
         match self {
             Engine::Reference => Box::new(ReferenceSampler::new(plan(), n_replicas)),
