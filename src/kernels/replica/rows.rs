@@ -198,6 +198,11 @@ impl ReplicaRows {
         self.slot.len()
     }
 
+    /// Positions of spins and of padding; the fields of those beyond take what fills rows up, and mean nothing.
+    pub fn n_read(&self) -> usize {
+        self.spill as usize
+    }
+
     /// Pushes of a flip on average, rounded up.
     pub fn mean_degree(&self) -> u64 {
         let n_targets = self.offsets.last().map_or(0, |&n| u64::from(n));
