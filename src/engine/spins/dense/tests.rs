@@ -1,4 +1,5 @@
 //! Tests of the one-replica sampler on dense couplings.
+#![cfg(test)]
 
 use super::*;
 use crate::engine::exact::{ExactStates, noise_floor, total_variation};
