@@ -23,6 +23,7 @@ pub const CASES: &[Case] = &[
     case("maxcut", "maxcut", &[], 4),
     case("planted_torus", "planted_torus", &[], 4),
     case("population_annealing", "population_annealing", &[], 4),
+    case("rbm", "rbm", &[], 4),
     case("spin_glass_tempering", "spin_glass_tempering", &[], 4),
     case("ising_2d lanes", "ising_2d", &["width=128", "height=64", "replicas=64"], 3),
     case("ising_2d heat bath lanes", "ising_2d", &["width=128", "height=64", "replicas=128", "rule=HeatBath"], 3),
