@@ -1,20 +1,19 @@
 //! `batch.json`: which scene and seed the rows of a batch belong to.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::run::checkpoint::{ENGINE_VERSION, hex};
 use crate::run::driver::{RunError, SCENE_FILE};
 use crate::run::fs::{self, Fs};
-use crate::run::manifest::ManifestError;
+use crate::run::manifest::{ManifestError, read_versioned, text_of};
 use crate::scene::Checked;
 
 /// Name of the file in the directory of a batch.
 pub const FILE: &str = "batch.json";
 const FORMAT: u32 = 1;
 const DOMAIN: &str = "lehr.batch";
-const LIMIT: u64 = 4 << 20;
 
 /// The content of `batch.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,19 +60,7 @@ impl BatchManifest {
     /// # Errors
     /// If it is missing, malformed or of another version.
     pub fn read(fs: &dyn Fs, dir: &Path) -> Result<Self, ManifestError> {
-        let path: PathBuf = dir.join(FILE);
-        let bytes = fs.read(&path, LIMIT).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
-        let malformed = |e: serde_json::Error| ManifestError::Malformed { path: path.clone(), what: e.to_string() };
-        let found: BatchManifest = serde_json::from_slice(&bytes).map_err(malformed)?;
-        let pairs = [
-            ("format", found.format.to_string(), FORMAT.to_string()),
-            ("domain", found.domain.clone(), DOMAIN.to_owned()),
-            ("engine version", found.engine.clone(), ENGINE_VERSION.to_owned()),
-        ];
-        match pairs.into_iter().find(|(_, found, expected)| found != expected) {
-            Some((what, found, expected)) => Err(ManifestError::OtherVersion { path, what, found, expected }),
-            None => Ok(found),
-        }
+        read_versioned(fs, &dir.join(FILE), FORMAT, DOMAIN)
     }
 
     /// Writes the manifest and the scene of a new batch, or refuses to resume another one.
@@ -92,9 +79,7 @@ impl BatchManifest {
                 return Err(RunError::Changed { dir: dir.to_owned(), what, then, now });
             }
         }
-        let mut text = serde_json::to_string_pretty(self).expect("a manifest holds text and numbers only");
-        text.push('\n');
-        for (name, content) in [(SCENE_FILE, scene), (FILE, text.as_str())] {
+        for (name, content) in [(SCENE_FILE, scene), (FILE, text_of(self).as_str())] {
             let path = dir.join(name);
             fs::replace(fs, &path, &[content.as_bytes()]).map_err(|source| RunError::Io { path, source })?;
         }

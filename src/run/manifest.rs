@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::run::checkpoint::ENGINE_VERSION;
@@ -154,19 +155,7 @@ impl Manifest {
     /// # Errors
     /// If it is malformed or of another version.
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self, ManifestError> {
-        let malformed = |e: serde_json::Error| ManifestError::Malformed { path: path.to_owned(), what: e.to_string() };
-        let versions: Versions = serde_json::from_slice(bytes).map_err(malformed)?;
-        let pairs = [
-            ("format", versions.format.to_string(), FORMAT.to_string()),
-            ("domain", versions.domain, DOMAIN.to_owned()),
-            ("engine version", versions.engine, ENGINE_VERSION.to_owned()),
-        ];
-        for (what, found, expected) in pairs {
-            if found != expected {
-                return Err(ManifestError::OtherVersion { path: path.to_owned(), what, found, expected });
-            }
-        }
-        let manifest: Manifest = serde_json::from_slice(bytes).map_err(malformed)?;
+        let manifest: Manifest = decode_versioned(bytes, path, FORMAT, DOMAIN)?;
         if manifest.record_every == 0 || manifest.hash_every == 0 {
             let what = "record_every and hash_every must be at least 1".to_owned();
             return Err(ManifestError::Malformed { path: path.to_owned(), what });
@@ -184,10 +173,36 @@ impl Manifest {
     /// Whatever the file system refuses.
     pub fn write(&self, fs: &dyn Fs, dir: &Path) -> Result<(), ManifestError> {
         let path = Self::path(dir);
-        let mut text = serde_json::to_string_pretty(self).expect("a manifest holds text and numbers only");
-        text.push('\n');
-        fs::replace(fs, &path, &[text.as_bytes()]).map_err(|source| ManifestError::Io { path, source })
+        fs::replace(fs, &path, &[text_of(self).as_bytes()]).map_err(|source| ManifestError::Io { path, source })
     }
+}
+
+/// Reads a manifest of any kind from `path`, whose versions are judged before its content.
+///
+/// # Errors
+/// If it is missing, malformed, or of another version.
+pub(super) fn read_versioned<T: DeserializeOwned>(fs: &dyn Fs, path: &Path, format: u32, domain: &str) -> Result<T, ManifestError> {
+    let bytes = fs.read(path, LIMIT).map_err(|source| ManifestError::Io { path: path.to_owned(), source })?;
+    decode_versioned(&bytes, path, format, domain)
+}
+
+fn decode_versioned<T: DeserializeOwned>(bytes: &[u8], path: &Path, format: u32, domain: &str) -> Result<T, ManifestError> {
+    let malformed = |e: serde_json::Error| ManifestError::Malformed { path: path.to_owned(), what: e.to_string() };
+    let versions: Versions = serde_json::from_slice(bytes).map_err(malformed)?;
+    let pairs = [
+        ("format", versions.format.to_string(), format.to_string()),
+        ("domain", versions.domain, domain.to_owned()),
+        ("engine version", versions.engine, ENGINE_VERSION.to_owned()),
+    ];
+    match pairs.into_iter().find(|(_, found, expected)| found != expected) {
+        Some((what, found, expected)) => Err(ManifestError::OtherVersion { path: path.to_owned(), what, found, expected }),
+        None => serde_json::from_slice(bytes).map_err(malformed),
+    }
+}
+
+/// The file of a manifest of any kind.
+pub(super) fn text_of(manifest: &impl Serialize) -> String {
+    serde_json::to_string_pretty(manifest).expect("a manifest holds text and numbers only") + "\n"
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ pub mod checked;
 mod code;
 mod load;
 mod meaning;
-mod nearest;
 mod overrides;
 pub mod patterns;
 mod preflight;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use ron2::ast::{Expr, parse_document};
 
 use super::code::Code;
-use super::nearest::nearest;
+use crate::topology::nearest::nearest;
 use super::report::Complaint;
 use super::shape::knows_field;
 use super::syntax::check_syntax;

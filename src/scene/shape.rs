@@ -12,7 +12,7 @@ use ron2::ast::{Expr, parse_document};
 use serde_path_to_error::Segment;
 
 use super::code::Code;
-use super::nearest::{did_you_mean, nearest};
+use crate::topology::nearest::{did_you_mean, nearest};
 use super::report::Complaint;
 use super::syntax::MAX_COMPLAINTS;
 use super::text::{Source, SplicedText, byte_at};

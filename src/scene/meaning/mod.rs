@@ -244,5 +244,5 @@ fn nearest_file(missing: &Path) -> Option<String> {
     let entries = std::fs::read_dir(missing.parent()?).ok()?;
     let mut names: Vec<String> = entries.take(1000).filter_map(|e| Some(e.ok()?.file_name().to_string_lossy().into_owned())).collect();
     names.sort();
-    super::nearest::nearest(&name, names.iter().map(String::as_str)).map(str::to_owned)
+    crate::topology::nearest::nearest(&name, names.iter().map(String::as_str)).map(str::to_owned)
 }

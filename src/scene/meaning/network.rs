@@ -10,7 +10,7 @@ use crate::units::Seed;
 
 use super::super::checked::{Couplings, Population, Projection};
 use super::super::code::Code;
-use super::super::nearest::did_you_mean;
+use crate::topology::nearest::did_you_mean;
 use super::super::patterns::Patterns;
 use super::super::preflight::Preflight;
 use super::super::report::FilePlace;
