@@ -40,8 +40,8 @@ THREADS = [
     ("torus_128", "lehr_shared", 8000, MANY),
     ("regular_3", "lehr_lanes", 2500, MANY),
     ("torus_gauss", "lehr_lanes", 200, MANY),
-    ("torus_1000", "lehr_one", 200, 1),
-    ("torus_1000", "lehr_lanes", 10, MANY),
+    ("torus_1000", "lehr_one", 400, 1),
+    ("torus_1000", "lehr_lanes", 30, MANY),
 ]
 
 # What the engines aim at: (instances, engine, denominator, least ratio); "best" is the best peer of the repetition.

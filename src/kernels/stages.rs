@@ -20,27 +20,47 @@ pub fn run_stages(stages: &[Range<usize>], run: impl Fn(usize) -> u64 + Sync) ->
     if n_threads < 2 {
         return stages.iter().cloned().flatten().map(run).sum();
     }
-    let first = stages[0].start;
-    let (next, done, total) = (AtomicUsize::new(first), AtomicUsize::new(first), AtomicU64::new(0));
-    let work = || {
+    let parts: Vec<Part> = stages.iter().flat_map(|stage| (0..n_threads).map(move |t| Part::new(stage, t, n_threads))).collect();
+    let (done, total) = (AtomicUsize::new(stages[0].start), AtomicU64::new(0));
+    let work = |thread: usize| {
         let mut sum = 0;
-        for stage in stages {
-            loop {
-                // Blocks are claimed in order, so a claim inside the stage can only wait for blocks that are running.
-                let claim = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |block| (block < stage.end).then_some(block + 1));
-                let Ok(block) = claim else { break };
-                wait_until(|| done.load(Ordering::Acquire) >= stage.start);
-                let _finished = CountOnDrop(&done);
-                sum += run(block);
+        for (stage, parts) in stages.iter().zip(parts.chunks_exact(n_threads)) {
+            // The thread's own part first, whose neighbours it moved in other stages and has in its cache; then what others left.
+            for part in parts[thread..].iter().chain(&parts[..thread]) {
+                while let Some(block) = part.claim() {
+                    // All blocks before the stage are claimed, so this waits for blocks that are running.
+                    wait_until(|| done.load(Ordering::Acquire) >= stage.start);
+                    let _finished = CountOnDrop(&done);
+                    sum += run(block);
+                }
             }
         }
         total.fetch_add(sum, Ordering::Relaxed);
     };
     rayon::scope(|scope| {
-        (1..n_threads).for_each(|_| scope.spawn(|_| work()));
-        work();
+        let work = &work;
+        (1..n_threads).for_each(|thread| scope.spawn(move |_| work(thread)));
+        work(0);
     });
     total.into_inner()
+}
+
+/// A thread's share of the blocks of a stage, of which others take what is left.
+struct Part {
+    next: AtomicUsize,
+    end: usize,
+}
+
+impl Part {
+    fn new(stage: &Range<usize>, thread: usize, n_threads: usize) -> Self {
+        let at = |k: usize| stage.start + stage.len() * k / n_threads;
+        Part { next: AtomicUsize::new(at(thread)), end: at(thread + 1) }
+    }
+
+    fn claim(&self) -> Option<usize> {
+        let block = self.next.fetch_add(1, Ordering::Relaxed);
+        (block < self.end).then_some(block)
+    }
 }
 
 /// Counts a block as done even if it panicked, so that nobody waits for it for ever.

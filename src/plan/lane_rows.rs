@@ -13,10 +13,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::random::BLOCK;
-
 use super::SpinPlan;
 use super::real_rows::assert_independent;
+
+/// Sites of a colour class that share a random stream and a thread. A site of 512 lanes is as much work as many
+/// spins of one replica, so blocks are shorter than elsewhere, and a class of a few thousand sites has enough of them.
+pub const LANE_BLOCK: usize = 256;
 
 /// Bit planes of a row's count.
 pub const PLANES: usize = 8;
@@ -126,7 +128,7 @@ impl LaneRows {
         // 2. Blocks of each class, their rows sorted by shape.
         for class in 0..plan.n_classes() {
             let slots: Vec<usize> = plan.class(class).collect();
-            for block in slots.chunks(BLOCK) {
+            for block in slots.chunks(LANE_BLOCK) {
                 let mut block = block.to_vec();
                 block.sort_by_key(|&slot| &shapes[slot]);
                 for rows in block.chunk_by(|&a, &b| shapes[a] == shapes[b]) {

@@ -8,13 +8,13 @@ use std::ops::Range;
 use ron2::ast::{Expr, parse_document};
 
 use super::code::Code;
-use crate::topology::nearest::nearest;
 use super::report::Complaint;
 use super::shape::knows_field;
 use super::syntax::check_syntax;
 use super::text::{Place, Source, SplicedText};
 use super::tree::{self, Step};
 use super::wire::SCENE_FIELDS;
+use crate::topology::nearest::nearest;
 
 /// Longest scene, and most structs in it, in which an omitted field is looked for by its name alone.
 const MAX_TRIED_BYTES: usize = 1 << 16;

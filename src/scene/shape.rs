@@ -12,12 +12,12 @@ use ron2::ast::{Expr, parse_document};
 use serde_path_to_error::Segment;
 
 use super::code::Code;
-use crate::topology::nearest::{did_you_mean, nearest};
 use super::report::Complaint;
 use super::syntax::MAX_COMPLAINTS;
 use super::text::{Source, SplicedText, byte_at};
 use super::tree::{self, Step};
 use super::wire::{SceneWire, ron_options};
+use crate::topology::nearest::{did_you_mean, nearest};
 
 /// Longest text that is parsed more than once, so that the pass stays linear.
 const MAX_REPAIRED_BYTES: usize = 1 << 18;

