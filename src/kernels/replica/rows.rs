@@ -70,7 +70,7 @@ pub(super) struct Class {
 ///
 /// Invariants that the kernels rely on: `offsets` has one entry more than there are positions, is
 /// ascending and ends at the number of targets; every target is a position; strengths are as many as
-/// targets; unless `degree` is given, rows hold a multiple of [`FILL`] targets.
+/// targets; unless `degree` is given, rows hold a multiple of four targets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplicaRows {
     pub(super) position: Vec<u32>,
