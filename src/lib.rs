@@ -13,6 +13,7 @@ pub mod phases;
 pub mod plan;
 pub mod snapshot;
 // Floor 2
+pub mod data;
 pub mod engine;
 pub mod kernels;
 pub mod simulation;

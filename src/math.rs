@@ -110,6 +110,60 @@ pub fn exp_f32(x: f32) -> f32 {
 /// Coefficients of [`exp_f32`] after the leading one, highest power first.
 pub const EXP_F32: [f32; 5] = [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
+/// The hyperbolic tangent in f32, to about 2 units in the last place.
+///
+/// Vector kernels repeat this sequence exactly.
+#[inline]
+pub fn tanh_f32(x: f32) -> f32 {
+    let a = x.abs();
+    // 1. Near 0 an odd polynomial, which keeps relative accuracy.
+    let z = x * x;
+    let mut p = -5.704_988_7e-3;
+    for c in TANH_F32 {
+        p = p * z + c;
+    }
+    let near = p * z * x + x;
+    // 2. Elsewhere 1 - 2 / (e^2a + 1), with the sign of x.
+    let far = (1.0 - 2.0 / (exp_f32(a + a) + 1.0)).copysign(x);
+    if a < 0.625 { near } else { far }
+}
+
+/// Coefficients of [`tanh_f32`] after the leading one, highest power first.
+pub const TANH_F32: [f32; 4] = [2.063_908_8e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1];
+
+/// The logistic function 1 / (1 + e^-x) in f32.
+#[inline]
+pub fn sigmoid_f32(x: f32) -> f32 {
+    1.0 / (1.0 + exp_f32(-x))
+}
+
+/// ln(1 + e^x) in f32, without overflow.
+#[inline]
+pub fn softplus_f32(x: f32) -> f32 {
+    x.max(0.0) + ln_f32(1.0 + exp_f32(-x.abs()))
+}
+
+/// The sine in f32 for |x| up to 8,192 (clamped to it), to an absolute error of about 1e-7.
+///
+/// Vector kernels repeat this sequence exactly.
+#[inline]
+pub fn sin_f32(x: f32) -> f32 {
+    let x = x.clamp(-8192.0, 8192.0);
+    // 1. x = k pi/2 + r, with pi/2 in three parts.
+    let magic = 12_582_912.0_f32;
+    let k = (x * std::f32::consts::FRAC_2_PI + magic) - magic;
+    let r = x - k * 1.570_312_5;
+    let r = r - k * 4.837_513e-4;
+    let r = r - k * 7.549_79e-8;
+    // 2. Both polynomials; the quadrant chooses.
+    let z = r * r;
+    let sine = ((-1.951_529_6e-4 * z + 8.332_161e-3) * z - 1.666_665_5e-1) * z * r + r;
+    let cosine = ((2.443_315_7e-5 * z - 1.388_731_6e-3) * z + 4.166_664_6e-2) * z * z - 0.5 * z + 1.0;
+    let quadrant = k as i32;
+    let y = if quadrant & 1 == 0 { sine } else { cosine };
+    if quadrant & 2 == 0 { y } else { -y }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +186,20 @@ mod tests {
             let relative = (f64::from(exp_f32(x)) / exact - 1.0).abs();
             assert!(relative < 2.0 * f64::from(f32::EPSILON), "exp {x}: relative error {relative}");
         }
+    }
+
+    #[test]
+    fn f32_tanh_sigmoid_softplus_and_sine_are_close_to_exact() {
+        for k in -40_000..=40_000_i32 {
+            let x = k as f32 / 2000.0;
+            let wide = f64::from(x);
+            let worst = |found: f32, exact: f64| (f64::from(found) - exact).abs() / exact.abs().max(1e-2);
+            assert!(worst(tanh_f32(x), tanh(wide)) < 3e-7, "tanh {x}");
+            assert!(worst(sigmoid_f32(x), sigmoid(wide)) < 3e-7, "sigmoid {x}");
+            assert!((f64::from(softplus_f32(x)) - (wide.max(0.0) + ln_1p(exp(-wide.abs())))).abs() < 2e-6, "softplus {x}");
+            assert!((f64::from(sin_f32(x)) - libm::sin(wide)).abs() < 2e-7, "sin {x}");
+        }
+        assert_eq!((tanh_f32(1e30), tanh_f32(-1e30), tanh_f32(0.0)), (1.0, -1.0, 0.0));
     }
 
     #[test]

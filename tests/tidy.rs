@@ -10,7 +10,7 @@ const MAX_LINES: usize = 600;
 const FLOORS: [&[&str]; 8] = [
     &["math", "random", "reduce", "units"],
     &["components", "phases", "plan", "snapshot"],
-    &["engine", "kernels", "simulation", "topology"],
+    &["data", "engine", "kernels", "simulation", "topology"],
     &["evolution", "network", "plasticity", "spiking", "tasks", "thermo"],
     &["scene"],
     &["run"],
@@ -19,12 +19,13 @@ const FLOORS: [&[&str]; 8] = [
 ];
 
 /// Imports granted inside a floor: (importer, imported).
-const SIDEWAYS: [(&str, &str); 9] = [
+const SIDEWAYS: [(&str, &str); 10] = [
     ("random", "math"),
     ("random", "units"),
     ("components", "snapshot"),
     ("components", "plan"),
     ("engine", "kernels"),
+    ("engine", "data"),
     ("topology", "kernels"),
     ("simulation", "kernels"),
     ("simulation", "topology"),

@@ -1,7 +1,9 @@
-//! Pure algorithms without ECS: acceptance rules, spin engines, annealing and tempering methods, diagnostics.
+//! Pure algorithms without ECS: acceptance rules, spin engines, annealing and tempering methods, diagnostics,
+//! networks that compute and learn.
 
 pub mod diagnostics;
 pub mod exact;
 pub mod hopfield;
 pub mod methods;
+pub mod network;
 pub mod spins;

@@ -8,7 +8,7 @@
 pub enum Simd {
     /// No vector instructions beyond those of the target; the law of every kernel.
     Scalar,
-    /// AVX2 with POPCNT.
+    /// AVX2 with FMA and POPCNT.
     Avx2,
     /// AVX-512 F, BW, DQ, VL and VPOPCNTDQ (Ice Lake, Zen 4 and later).
     Avx512,
@@ -68,7 +68,7 @@ impl Simd {
         match self {
             Simd::Scalar => true,
             #[cfg(target_arch = "x86_64")]
-            Simd::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt"),
+            Simd::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("popcnt"),
             #[cfg(target_arch = "x86_64")]
             Simd::Avx512 => {
                 Simd::Avx2.is_available()

@@ -4,6 +4,7 @@ pub mod dense_plan;
 pub mod ising;
 pub mod lane_edges;
 pub mod lane_rows;
+pub mod network;
 pub mod real_rows;
 pub mod replica_bits;
 pub mod spin_plan;

@@ -1,0 +1,90 @@
+//! What a neuron makes of its input. The functions themselves are in `engine::network::units`.
+
+/// A logic gate over thresholded inputs: input i is true if w_i x_i + bias > 1/2; the answer is 1 or 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gate {
+    /// All inputs are true (and of no inputs, all are).
+    And,
+    /// Some input is true.
+    Or,
+    /// Some input is false.
+    Nand,
+    /// An odd number of inputs is true.
+    Xor,
+}
+
+/// A leaky integrate-and-fire neuron, driven with its input for some ticks of the clock.
+///
+/// A tick is v = leak v + x; where v reaches `threshold`, the neuron spikes and v falls by `threshold`.
+/// The activation is spikes / ticks, in 0..=1. A feed-forward network starts every sample at v = 0; a recurrent one
+/// keeps v (the column `Membrane`) from step to step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lif {
+    /// Share of the membrane potential that is left after a tick, in 0..=1.
+    pub leak: f32,
+    /// Potential of a spike, above 0.
+    pub threshold: f32,
+    /// Ticks of one presentation, 1 or more.
+    pub ticks: u32,
+}
+
+impl Default for Lif {
+    fn default() -> Self {
+        Lif { leak: 0.9, threshold: 1.0, ticks: 16 }
+    }
+}
+
+/// What a neuron makes of its pre-activation z = bias + sum of w x.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Unit {
+    /// z.
+    #[default]
+    Identity,
+    /// max(z, 0).
+    Relu,
+    /// z, or slope z below 0.
+    LeakyRelu(f32),
+    /// z, or alpha (e^z - 1) below 0 (Clevert et al. 2015).
+    Elu(f32),
+    /// The self-normalising ELU (Klambauer et al. 2017).
+    Selu,
+    /// 1 / (1 + e^-z).
+    Sigmoid,
+    /// 1 / (1 + e^(-4.9 z)), the unit of NEAT (Stanley, Miikkulainen 2002).
+    SteepSigmoid,
+    /// tanh z.
+    Tanh,
+    /// ln(1 + e^z).
+    Softplus,
+    /// e^(-z z).
+    Gauss,
+    /// sin z.
+    Sin,
+    /// |z|.
+    Abs,
+    /// 1 if z > 0, else 0.
+    Step,
+    /// 1 if z > 0, else -1.
+    Sign,
+    /// A logic gate; its pre-activation is the number of true inputs.
+    Gate(Gate),
+    /// A leaky integrate-and-fire neuron.
+    Lif(Lif),
+}
+
+impl Unit {
+    /// True if its pre-activation counts true inputs instead of adding weighted ones.
+    pub const fn is_gate(self) -> bool {
+        matches!(self, Unit::Gate(_))
+    }
+
+    /// True if its slope is 0 wherever there is one, so that a gradient needs a surrogate.
+    pub const fn is_stepped(self) -> bool {
+        matches!(self, Unit::Step | Unit::Sign | Unit::Gate(_) | Unit::Lif(_))
+    }
+
+    /// True if its activation takes two values only.
+    pub const fn is_two_valued(self) -> bool {
+        matches!(self, Unit::Step | Unit::Sign | Unit::Gate(_))
+    }
+}
