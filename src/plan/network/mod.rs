@@ -1,8 +1,13 @@
 //! Networks that compute: units, and the compiled order in which neurons are evaluated.
 
+pub mod hardware;
 pub mod levels;
 pub mod network_plan;
 pub mod unit;
 
+pub use hardware::{
+    Granularity, HardwareError, HardwareProfile, InputConverter, InputRange, Noise, NoiseOrder, OutputConverter, OutputRange, OutputUnit,
+    Rounding, Scheme, WeightProfile,
+};
 pub use network_plan::{Block, Layer, NetworkPlan, PlanError, Rows, Stage};
 pub use unit::{Gate, Lif, Unit};
