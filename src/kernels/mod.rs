@@ -3,6 +3,7 @@
 //! Each kernel has a scalar form, which is its law, and vector forms that agree with it bit for bit.
 
 pub mod lanes;
+pub mod quantised;
 pub mod replica;
 pub mod simd;
 mod stages;

@@ -1,5 +1,6 @@
 //! Networks that compute and learn: pure functions over a plan, its parameters and samples.
 
+pub mod hardware;
 pub mod law;
 pub mod losses;
 pub mod parameters;
