@@ -36,6 +36,18 @@ pub fn erf(x: f64) -> f64 {
     libm::erf(x)
 }
 
+/// The sine of `x`, in radians.
+#[inline]
+pub fn sin(x: f64) -> f64 {
+    libm::sin(x)
+}
+
+/// The cosine of `x`, in radians.
+#[inline]
+pub fn cos(x: f64) -> f64 {
+    libm::cos(x)
+}
+
 /// x^y.
 #[inline]
 pub fn pow(x: f64, y: f64) -> f64 {

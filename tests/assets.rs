@@ -1,5 +1,6 @@
 //! The files under `assets/` are what `assets/README.md` says they are.
 
+use lehr::data::{CsvOptions, Targets, read_csv};
 use lehr::topology::generate::random_sparse;
 use lehr::topology::read::{ReadOptions, load, write_rudy};
 use lehr::units::Seed;
@@ -28,6 +29,21 @@ fn digits_are_1797_images_with_labels() {
         n_of_label[usize::from(row[64])] += 1;
     }
     assert_eq!(n_of_label, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
+}
+
+#[test]
+fn tables_have_the_classes_of_their_sources() {
+    let check = |name: &str, n_features: usize, classes: &[(&str, usize)]| {
+        let bytes = std::fs::read(asset(name)).expect("the asset exists");
+        let table = read_csv(name, &bytes, &CsvOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+        let Targets::Classes(found) = &table.targets else { panic!("{name} has classes") };
+        let counted = (0_u32..).zip(&table.class_names);
+        let counted: Vec<_> = counted.map(|(i, c)| (c.as_str(), found.iter().filter(|&&f| f == i).count())).collect();
+        assert_eq!((table.n_features, counted.as_slice()), (n_features, classes), "{name}");
+    };
+    check("iris.csv", 4, &[("setosa", 50), ("versicolor", 50), ("virginica", 50)]);
+    check("wine.csv", 13, &[("class_0", 59), ("class_1", 71), ("class_2", 48)]);
+    check("breast_cancer.csv", 30, &[("benign", 357), ("malignant", 212)]);
 }
 
 #[test]

@@ -1,5 +1,24 @@
 //! Tables of samples: what networks learn from. Pure: text and bytes in, numbers out; who reads files stands above.
 
+mod array;
+mod classes;
+pub mod csv;
 pub mod dataset;
+pub mod error;
+pub mod generate;
+pub mod idx;
+pub mod npy;
+pub mod scaling;
+pub mod split;
 
+#[cfg(test)]
+mod hostile;
+
+pub use csv::{CsvOptions, Task, read_csv};
 pub use dataset::{Dataset, Targets};
+pub use error::{DataError, Place};
+pub use generate::two_spirals;
+pub use idx::read_idx;
+pub use npy::{read_npy, read_npz};
+pub use scaling::{Scaling, divide};
+pub use split::{shuffle, split};

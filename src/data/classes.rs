@@ -1,0 +1,38 @@
+//! Class names and their order.
+
+use std::collections::BTreeSet;
+
+/// The index of each label, and the names of the classes: in the order of their numbers if all are numbers, else of
+/// their letters.
+pub(super) fn encode_classes(labels: &[String]) -> (Vec<u32>, Vec<String>) {
+    let mut names: Vec<&str> = labels.iter().map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect();
+    let numbers: Option<Vec<f64>> = names.iter().map(|name| name.parse::<f64>().ok()).collect();
+    if numbers.is_some() {
+        let number = |name: &str| name.parse::<f64>().unwrap_or(0.0);
+        names.sort_by(|a, b| number(a).total_cmp(&number(b)).then(a.cmp(b)));
+    }
+    let mut sorted: Vec<(&str, u32)> = names.iter().copied().zip(0..).collect();
+    sorted.sort_unstable();
+    let index = |label: &String| sorted[sorted.binary_search_by_key(&label.as_str(), |(name, _)| *name).expect("every label is a name")].1;
+    (labels.iter().map(index).collect(), names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+/// The index of each whole number, and the numbers as names in ascending order.
+pub(super) fn encode_numbers(labels: &[i64]) -> (Vec<u32>, Vec<String>) {
+    let names: Vec<i64> = labels.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let index = |label: &i64| names.binary_search(label).expect("every label is a name") as u32;
+    (labels.iter().map(index).collect(), names.iter().map(i64::to_string).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_stand_in_the_order_of_numbers_or_of_letters() {
+        let encode = |labels: &[&str]| encode_classes(&labels.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>());
+        assert_eq!(encode(&["10", "9", "10"]), (vec![1, 0, 1], vec!["9".to_owned(), "10".to_owned()]));
+        assert_eq!(encode(&["b", "10", "a"]), (vec![2, 0, 1], vec!["10".to_owned(), "a".to_owned(), "b".to_owned()]));
+        assert_eq!(encode_numbers(&[3, -1, 3]), (vec![1, 0, 1], vec!["-1".to_owned(), "3".to_owned()]));
+    }
+}

@@ -1,0 +1,46 @@
+//! Samples that are made, not read.
+
+use crate::math;
+use crate::random::{StreamKey, SystemTag};
+use crate::units::Seed;
+
+use super::dataset::{Dataset, Targets};
+
+const SPIRALS: SystemTag = SystemTag::named("two spirals");
+
+/// Two interleaved spirals in the plane, class 0 and 1 in turn (after Lang, Witbrock 1988).
+///
+/// Point i of an arm lies at radius (i + 1) / n, after `turns` turns at the rim, with Gaussian noise of standard
+/// deviation `noise` on both coordinates; the second arm is the first one turned by half a turn.
+pub fn two_spirals(n_per_arm: usize, turns: f64, noise: f64, instance: Seed) -> Dataset {
+    let mut stream = StreamKey::new(instance, SPIRALS, 0).stream();
+    let mut inputs = Vec::with_capacity(4 * n_per_arm);
+    for i in 0..n_per_arm {
+        let radius = (i + 1) as f64 / n_per_arm as f64;
+        let angle = radius * turns * std::f64::consts::TAU;
+        let (x, y) = (radius * math::cos(angle), radius * math::sin(angle));
+        for side in [1.0, -1.0] {
+            inputs.push((side * x + noise * stream.gaussian()) as f32);
+            inputs.push((side * y + noise * stream.gaussian()) as f32);
+        }
+    }
+    let targets = Targets::Classes((0..2 * n_per_arm as u32).map(|i| i % 2).collect());
+    Dataset { n_features: 2, inputs, targets, class_names: vec!["0".to_owned(), "1".to_owned()] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spirals_are_each_others_mirror_and_wind_outwards() {
+        let spirals = two_spirals(97, 2.0, 0.0, Seed(0));
+        assert_eq!(spirals.n_samples(), 194);
+        for i in 0..97 {
+            let (a, b) = (spirals.sample(2 * i), spirals.sample(2 * i + 1));
+            assert_eq!((a[0], a[1]), (-b[0], -b[1]));
+            assert!(((a[0] * a[0] + a[1] * a[1]).sqrt() - (i + 1) as f32 / 97.0).abs() < 1e-5);
+        }
+        assert_ne!(two_spirals(9, 2.0, 0.1, Seed(0)), two_spirals(9, 2.0, 0.1, Seed(1)));
+    }
+}
