@@ -141,7 +141,7 @@ pub fn tanh_f32(x: f32) -> f32 {
 }
 
 /// Coefficients of [`tanh_f32`] after the leading one, highest power first.
-pub const TANH_F32: [f32; 4] = [2.063_908_8e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1];
+pub const TANH_F32: [f32; 4] = [2.063_908_8e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1];
 
 /// The logistic function 1 / (1 + e^-x) in f32.
 #[inline]
