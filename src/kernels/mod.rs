@@ -2,8 +2,11 @@
 //!
 //! Each kernel has a scalar form, which is its law, and vector forms that agree with it bit for bit.
 
+pub mod floats;
 pub mod lanes;
+pub mod layers;
 pub mod quantised;
 pub mod replica;
 pub mod simd;
 mod stages;
+pub mod units;

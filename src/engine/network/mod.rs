@@ -1,10 +1,16 @@
 //! Networks that compute and learn: pure functions over a plan, its parameters and samples.
 
+pub mod forward;
 pub mod hardware;
+pub mod lanes;
 pub mod law;
 pub mod losses;
 pub mod parameters;
+#[cfg(test)]
+pub(crate) mod random_plans;
 pub mod units;
 
+pub use forward::forward_lanes;
+pub use lanes::Activations;
 pub use losses::Loss;
 pub use parameters::{Parameters, ParametersRef};

@@ -1,14 +1,9 @@
 //! The functions of units and their slopes, as plain functions; vector kernels repeat them bit for bit.
 
 use crate::math::{exp_f32, sigmoid_f32, sin_f32, softplus_f32, tanh_f32};
+pub use crate::plan::network::unit::{SELU_ALPHA, SELU_SCALE, STEEPNESS};
 use crate::plan::network::{Gate, Lif, Unit};
 
-/// Scale of SELU (Klambauer et al. 2017).
-pub const SELU_SCALE: f32 = 1.050_701;
-/// Alpha of SELU (Klambauer et al. 2017).
-pub const SELU_ALPHA: f32 = 1.673_263_2;
-/// Steepness of the steepened sigmoid (Stanley, Miikkulainen 2002).
-pub const STEEPNESS: f32 = 4.9;
 /// Steepness of the surrogate slope of stepped units, 1 / (1 + steepness |z|)^2 (Zenke, Ganguli 2018).
 pub const SURROGATE_STEEPNESS: f32 = 2.0;
 
@@ -17,7 +12,14 @@ pub const SURROGATE_STEEPNESS: f32 = 2.0;
 pub fn activate(unit: Unit, z: f32, fan_in: u32) -> f32 {
     match unit {
         Unit::Identity => z,
-        Unit::Relu => z.max(0.0),
+        // Not `max`, which leaves the sign of the larger of two zeros open.
+        Unit::Relu => {
+            if z > 0.0 {
+                z
+            } else {
+                0.0
+            }
+        }
         Unit::LeakyRelu(slope) => {
             if z > 0.0 {
                 z

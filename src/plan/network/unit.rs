@@ -1,5 +1,12 @@
 //! What a neuron makes of its input. The functions themselves are in `engine::network::units`.
 
+/// Scale of SELU (Klambauer et al. 2017).
+pub const SELU_SCALE: f32 = 1.050_701;
+/// Alpha of SELU (Klambauer et al. 2017).
+pub const SELU_ALPHA: f32 = 1.673_263_2;
+/// Steepness of the steepened sigmoid (Stanley, Miikkulainen 2002).
+pub const STEEPNESS: f32 = 4.9;
+
 /// A logic gate over thresholded inputs: input i is true if w_i x_i + bias > 1/2; the answer is 1 or 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Gate {

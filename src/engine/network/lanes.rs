@@ -1,0 +1,118 @@
+//! Activations of many samples: one row of floats a neuron, one lane a sample.
+//!
+//! ```text
+//! layers[l][neuron * n_lanes + lane]      lanes beyond the samples are computed and mean nothing
+//! ```
+
+use crate::data::Dataset;
+use crate::plan::network::{NetworkPlan, Unit};
+
+/// Lanes come in vectors of this many.
+pub const LANE_GROUP: usize = 16;
+
+/// The state of a network over the samples of a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Activations {
+    n_samples: usize,
+    n_lanes: usize,
+    /// Activations by layer, [neuron][lane].
+    pub layers: Vec<Vec<f32>>,
+    /// Pre-activations by layer, [neuron][lane]; empty unless they are kept.
+    pub sums: Vec<Vec<f32>>,
+    /// Activations of the step before, by layer, [neuron][lane]; empty for layers that no delayed block reads,
+    /// and for inputs, which come from outside.
+    pub before: Vec<Vec<f32>>,
+    /// Membrane potentials of LIF neurons by layer, [neuron][lane]; empty where every sample starts at 0.
+    pub membranes: Vec<Vec<f32>>,
+}
+
+impl Activations {
+    /// All zero, with room for `n_samples` samples. Recurrent networks keep the potentials of their LIF neurons.
+    pub fn new(plan: &NetworkPlan, n_samples: usize) -> Self {
+        let n_lanes = n_lanes(n_samples);
+        let zeros = |is_needed: bool, n_neurons: usize| vec![0.0; if is_needed { n_neurons * n_lanes } else { 0 }];
+        let is_read_late = |l: usize| !plan.layers[l].is_input && plan.blocks.iter().any(|b| b.is_delayed && b.from == l);
+        let keeps_potential = |l: usize| plan.is_recurrent() && matches!(plan.layers[l].unit, Unit::Lif(_)) && !plan.layers[l].is_input;
+        let sizes = || plan.layers.iter().map(|l| l.n_neurons).enumerate();
+        Activations {
+            n_samples,
+            n_lanes,
+            layers: sizes().map(|(_, n)| zeros(true, n)).collect(),
+            sums: vec![Vec::new(); plan.layers.len()],
+            before: sizes().map(|(l, n)| zeros(is_read_late(l), n)).collect(),
+            membranes: sizes().map(|(l, n)| zeros(keeps_potential(l), n)).collect(),
+        }
+    }
+
+    /// Keeps the pre-activations of all layers but the inputs.
+    #[must_use]
+    pub fn keeping_sums(mut self, plan: &NetworkPlan) -> Self {
+        for (sums, layer) in self.sums.iter_mut().zip(&plan.layers).filter(|(_, l)| !l.is_input) {
+            *sums = vec![0.0; layer.n_neurons * self.n_lanes];
+        }
+        self
+    }
+
+    /// Number of samples.
+    pub fn n_samples(&self) -> usize {
+        self.n_samples
+    }
+
+    /// Number of lanes: the samples, rounded up.
+    pub fn n_lanes(&self) -> usize {
+        self.n_lanes
+    }
+
+    /// The activations of one neuron, one a lane.
+    pub fn row(&self, layer: usize, neuron: usize) -> &[f32] {
+        &self.layers[layer][neuron * self.n_lanes..(neuron + 1) * self.n_lanes]
+    }
+
+    /// The activations of one neuron, one a lane, mutable.
+    pub fn row_mut(&mut self, layer: usize, neuron: usize) -> &mut [f32] {
+        &mut self.layers[layer][neuron * self.n_lanes..(neuron + 1) * self.n_lanes]
+    }
+
+    /// Forgets activations, those of the step before and potentials: a sequence starts anew.
+    pub fn reset(&mut self) {
+        for values in [&mut self.layers, &mut self.before, &mut self.membranes].into_iter().flatten() {
+            values.fill(0.0);
+        }
+    }
+
+    /// Writes sample `samples[k]` of `dataset` to lane k of the inputs: its features in the order of the input layers.
+    ///
+    /// # Panics
+    /// If there are more samples than lanes were made for, or the features are not as many as the inputs.
+    pub fn load_samples(&mut self, plan: &NetworkPlan, dataset: &Dataset, samples: &[u32]) {
+        assert!(samples.len() <= self.n_samples, "{} samples for the lanes of {}", samples.len(), self.n_samples);
+        let n_inputs: usize = plan.inputs().map(|(_, l)| l.n_neurons).sum();
+        assert_eq!(dataset.n_features, n_inputs, "features of a sample, and input neurons");
+        let mut first = 0;
+        for (idx, layer) in plan.inputs() {
+            let features = first..first + layer.n_neurons;
+            for (group, lanes) in samples.chunks(LANE_GROUP).zip((0..self.n_lanes).step_by(LANE_GROUP)) {
+                for (k, &sample) in group.iter().enumerate() {
+                    let values = &dataset.sample(sample as usize)[features.clone()];
+                    for (row, &value) in self.layers[idx].chunks_exact_mut(self.n_lanes).zip(values) {
+                        row[lanes + k] = value;
+                    }
+                }
+            }
+            first = features.end;
+        }
+    }
+
+    /// The activations of one sample in one layer.
+    pub fn sample(&self, layer: usize, sample: usize) -> impl Iterator<Item = f32> {
+        self.layers[layer].chunks_exact(self.n_lanes).map(move |row| row[sample])
+    }
+}
+
+/// Lanes for `n_samples` samples: a multiple of 16, at least 16.
+///
+/// Rows whose length is a multiple of 2,048 bytes would all begin in the same few sets of the caches, so those get one group more.
+pub fn n_lanes(n_samples: usize) -> usize {
+    let lanes = n_samples.next_multiple_of(LANE_GROUP).max(LANE_GROUP);
+    if lanes.is_multiple_of(512) { lanes + LANE_GROUP } else { lanes }
+}

@@ -1,0 +1,191 @@
+//! 16 floats in two AVX2 registers.
+
+use std::arch::x86_64::*;
+
+use super::vector::{Floats, LANES};
+
+/// 16 floats, the lower 8 first.
+#[derive(Clone, Copy)]
+pub struct Y(__m256, __m256);
+
+/// Wraps intrinsics that take and give registers alone.
+macro_rules! registers {
+    ($e:expr) => {
+        // SAFETY: values of this type exist only inside functions that enable AVX2 and FMA.
+        unsafe { $e }
+    };
+}
+
+/// Applies an intrinsic of two registers to both halves.
+macro_rules! halves {
+    ($f:ident, $a:expr, $b:expr) => {
+        Y(registers!($f($a.0, $b.0)), registers!($f($a.1, $b.1)))
+    };
+}
+
+impl Y {
+    #[inline(always)]
+    fn same(half: __m256) -> Self {
+        Y(half, half)
+    }
+
+    #[inline(always)]
+    fn truth(low: __m256i, high: __m256i) -> Self {
+        Y(registers!(_mm256_castsi256_ps(low)), registers!(_mm256_castsi256_ps(high)))
+    }
+
+    #[inline(always)]
+    fn integers(self) -> (__m256i, __m256i) {
+        registers!((_mm256_cvttps_epi32(self.0), _mm256_cvttps_epi32(self.1)))
+    }
+}
+
+impl Floats for Y {
+    /// All bits of a lane, or none.
+    type Mask = Y;
+    const TILE_WIDTH: usize = 1;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Y::same(registers!(_mm256_set1_ps(x)))
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32; LANES]) -> Self {
+        // SAFETY: as for `registers`; 16 floats are readable, at any alignment.
+        unsafe { Y(_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from.as_ptr().add(8))) }
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32; LANES]) {
+        // SAFETY: as for `registers`; 16 floats are writable, at any alignment.
+        unsafe {
+            _mm256_storeu_ps(to.as_mut_ptr(), self.0);
+            _mm256_storeu_ps(to.as_mut_ptr().add(8), self.1);
+        }
+    }
+
+    #[inline(always)]
+    fn gather(from: &[f32], rows: &[u32; LANES]) -> Self {
+        // Gathers of AVX2 are no faster than loads, and loads check their rows.
+        let mut out = [0.0; LANES];
+        for (o, &row) in out.iter_mut().zip(rows) {
+            *o = from[row as usize];
+        }
+        Self::load(&out)
+    }
+
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        halves!(_mm256_add_ps, self, b)
+    }
+
+    #[inline(always)]
+    fn sub(self, b: Self) -> Self {
+        halves!(_mm256_sub_ps, self, b)
+    }
+
+    #[inline(always)]
+    fn mul(self, b: Self) -> Self {
+        halves!(_mm256_mul_ps, self, b)
+    }
+
+    #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        halves!(_mm256_div_ps, self, b)
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        registers!(Y(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1)))
+    }
+
+    #[inline(always)]
+    fn fma(self, b: Self, c: Self) -> Self {
+        registers!(Y(_mm256_fmadd_ps(self.0, b.0, c.0), _mm256_fmadd_ps(self.1, b.1, c.1)))
+    }
+
+    #[inline(always)]
+    fn max(self, b: Self) -> Self {
+        halves!(_mm256_max_ps, self, b)
+    }
+
+    #[inline(always)]
+    fn min(self, b: Self) -> Self {
+        halves!(_mm256_min_ps, self, b)
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        halves!(_mm256_andnot_ps, Self::splat(-0.0), self)
+    }
+
+    #[inline(always)]
+    fn neg(self) -> Self {
+        halves!(_mm256_xor_ps, Self::splat(-0.0), self)
+    }
+
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        let signs = halves!(_mm256_and_ps, Self::splat(-0.0), sign);
+        let sizes = self.abs();
+        halves!(_mm256_or_ps, sizes, signs)
+    }
+
+    #[inline(always)]
+    fn gt(self, b: Self) -> Y {
+        registers!(Y(_mm256_cmp_ps::<_CMP_GT_OQ>(self.0, b.0), _mm256_cmp_ps::<_CMP_GT_OQ>(self.1, b.1)))
+    }
+
+    #[inline(always)]
+    fn ge(self, b: Self) -> Y {
+        registers!(Y(_mm256_cmp_ps::<_CMP_GE_OQ>(self.0, b.0), _mm256_cmp_ps::<_CMP_GE_OQ>(self.1, b.1)))
+    }
+
+    #[inline(always)]
+    fn select(mask: Y, yes: Self, no: Self) -> Self {
+        registers!(Y(_mm256_blendv_ps(no.0, yes.0, mask.0), _mm256_blendv_ps(no.1, yes.1, mask.1)))
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        let (low, high) = self.integers();
+        registers!({
+            let bias = _mm256_set1_epi32(127);
+            let power = |k| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(k, bias)));
+            Y(power(low), power(high))
+        })
+    }
+
+    #[inline(always)]
+    fn mantissa_and_exponent(self) -> (Self, Self) {
+        registers!({
+            let base = _mm256_set1_epi32(0x3f35_04f3);
+            let shifted = |x| _mm256_sub_epi32(_mm256_castps_si256(x), base);
+            let m = |s| _mm256_castsi256_ps(_mm256_add_epi32(_mm256_and_si256(s, _mm256_set1_epi32(0x007f_ffff)), base));
+            let e = |s| _mm256_cvtepi32_ps(_mm256_srai_epi32::<23>(s));
+            let (low, high) = (shifted(self.0), shifted(self.1));
+            (Y(m(low), m(high)), Y(e(low), e(high)))
+        })
+    }
+
+    #[inline(always)]
+    fn has_bits(self, bits: i32) -> Y {
+        let (low, high) = self.integers();
+        registers!({
+            let bits = _mm256_set1_epi32(bits);
+            let none = |k| _mm256_cmpeq_epi32(_mm256_and_si256(k, bits), _mm256_setzero_si256());
+            let all = _mm256_set1_epi32(-1);
+            Y::truth(_mm256_xor_si256(none(low), all), _mm256_xor_si256(none(high), all))
+        })
+    }
+
+    #[inline(always)]
+    fn is_integer(self, n: i32) -> Y {
+        let (low, high) = self.integers();
+        registers!({
+            let n = _mm256_set1_epi32(n);
+            Y::truth(_mm256_cmpeq_epi32(low, n), _mm256_cmpeq_epi32(high, n))
+        })
+    }
+}

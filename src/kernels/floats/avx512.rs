@@ -1,0 +1,146 @@
+//! 16 floats in one AVX-512 register.
+
+use std::arch::x86_64::*;
+
+use super::vector::{Floats, LANES};
+
+/// 16 floats.
+#[derive(Clone, Copy)]
+pub struct Z(__m512);
+
+/// Wraps intrinsics that take and give registers alone.
+macro_rules! registers {
+    ($e:expr) => {
+        // SAFETY: values of this type exist only inside functions that enable AVX-512 F, BW, DQ and VL.
+        unsafe { $e }
+    };
+}
+
+impl Floats for Z {
+    type Mask = __mmask16;
+    const TILE_WIDTH: usize = 4;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Z(registers!(_mm512_set1_ps(x)))
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32; LANES]) -> Self {
+        // SAFETY: as for `registers`; 16 floats are readable, at any alignment.
+        Z(unsafe { _mm512_loadu_ps(from.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32; LANES]) {
+        // SAFETY: as for `registers`; 16 floats are writable, at any alignment.
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self.0) }
+    }
+
+    #[inline(always)]
+    fn gather(from: &[f32], rows: &[u32; LANES]) -> Self {
+        assert!(from.len() < 1 << 31, "{} floats behind a 32-bit index", from.len());
+        // SAFETY: as for `registers`; every index is checked to be below the length before it is used.
+        unsafe {
+            let rows = _mm512_loadu_epi32(rows.as_ptr().cast());
+            let inside = _mm512_cmplt_epu32_mask(rows, _mm512_set1_epi32(from.len() as i32));
+            assert_eq!(inside, u16::MAX, "a row beyond the {} floats", from.len());
+            Z(_mm512_i32gather_ps::<4>(rows, from.as_ptr().cast()))
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        Z(registers!(_mm512_add_ps(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn sub(self, b: Self) -> Self {
+        Z(registers!(_mm512_sub_ps(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn mul(self, b: Self) -> Self {
+        Z(registers!(_mm512_mul_ps(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        Z(registers!(_mm512_div_ps(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Z(registers!(_mm512_sqrt_ps(self.0)))
+    }
+
+    #[inline(always)]
+    fn fma(self, b: Self, c: Self) -> Self {
+        Z(registers!(_mm512_fmadd_ps(self.0, b.0, c.0)))
+    }
+
+    #[inline(always)]
+    fn max(self, b: Self) -> Self {
+        Z(registers!(_mm512_max_ps(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn min(self, b: Self) -> Self {
+        Z(registers!(_mm512_min_ps(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Z(registers!(_mm512_andnot_ps(_mm512_set1_ps(-0.0), self.0)))
+    }
+
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Z(registers!(_mm512_xor_ps(_mm512_set1_ps(-0.0), self.0)))
+    }
+
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        Z(registers!(_mm512_or_ps(_mm512_andnot_ps(_mm512_set1_ps(-0.0), self.0), _mm512_and_ps(_mm512_set1_ps(-0.0), sign.0))))
+    }
+
+    #[inline(always)]
+    fn gt(self, b: Self) -> __mmask16 {
+        registers!(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, b.0))
+    }
+
+    #[inline(always)]
+    fn ge(self, b: Self) -> __mmask16 {
+        registers!(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(self.0, b.0))
+    }
+
+    #[inline(always)]
+    fn select(mask: __mmask16, yes: Self, no: Self) -> Self {
+        Z(registers!(_mm512_mask_blend_ps(mask, no.0, yes.0)))
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        Z(registers!(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(127))))))
+    }
+
+    #[inline(always)]
+    fn mantissa_and_exponent(self) -> (Self, Self) {
+        registers!({
+            let base = _mm512_set1_epi32(0x3f35_04f3);
+            let shifted = _mm512_sub_epi32(_mm512_castps_si512(self.0), base);
+            let m = _mm512_add_epi32(_mm512_and_si512(shifted, _mm512_set1_epi32(0x007f_ffff)), base);
+            (Z(_mm512_castsi512_ps(m)), Z(_mm512_cvtepi32_ps(_mm512_srai_epi32::<23>(shifted))))
+        })
+    }
+
+    #[inline(always)]
+    fn has_bits(self, bits: i32) -> __mmask16 {
+        registers!(_mm512_test_epi32_mask(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(bits)))
+    }
+
+    #[inline(always)]
+    fn is_integer(self, n: i32) -> __mmask16 {
+        registers!(_mm512_cmpeq_epi32_mask(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(n)))
+    }
+}

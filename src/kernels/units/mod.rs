@@ -1,0 +1,6 @@
+//! What neurons make of their pre-activations, 16 at a time.
+
+mod activate;
+mod entry;
+
+pub use entry::{activate_lanes, activate_lanes_in_place, fire_lanes};
