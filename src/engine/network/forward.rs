@@ -22,7 +22,7 @@ const PRODUCTS_WORTH_A_THREAD: usize = 1 << 20;
 const CHUNKS: usize = 8;
 
 /// Rows of a register tile.
-const TILE: usize = 12;
+const TILE: usize = 6;
 
 /// One step of all samples: reads the inputs in `activations` and overwrites all other layers.
 ///

@@ -150,33 +150,23 @@ impl Floats for Y {
     #[inline(always)]
     fn power_of_two(self) -> Self {
         let (low, high) = self.integers();
-        registers!({
-            let bias = _mm256_set1_epi32(127);
-            let power = |k| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(k, bias)));
-            Y(power(low), power(high))
-        })
+        let bias = registers!(_mm256_set1_epi32(127));
+        registers!(Y::truth(_mm256_slli_epi32::<23>(_mm256_add_epi32(low, bias)), _mm256_slli_epi32::<23>(_mm256_add_epi32(high, bias))))
     }
 
     #[inline(always)]
     fn mantissa_and_exponent(self) -> (Self, Self) {
-        registers!({
-            let base = _mm256_set1_epi32(0x3f35_04f3);
-            let shifted = |x| _mm256_sub_epi32(_mm256_castps_si256(x), base);
-            let m = |s| _mm256_castsi256_ps(_mm256_add_epi32(_mm256_and_si256(s, _mm256_set1_epi32(0x007f_ffff)), base));
-            let e = |s| _mm256_cvtepi32_ps(_mm256_srai_epi32::<23>(s));
-            let (low, high) = (shifted(self.0), shifted(self.1));
-            (Y(m(low), m(high)), Y(e(low), e(high)))
-        })
+        let (low, high) = (part(self.0), part(self.1));
+        (Y(low.0, high.0), Y(low.1, high.1))
     }
 
     #[inline(always)]
-    fn has_bits(self, bits: i32) -> Y {
+    fn has_bit(self, bit: i32) -> Y {
         let (low, high) = self.integers();
         registers!({
-            let bits = _mm256_set1_epi32(bits);
-            let none = |k| _mm256_cmpeq_epi32(_mm256_and_si256(k, bits), _mm256_setzero_si256());
-            let all = _mm256_set1_epi32(-1);
-            Y::truth(_mm256_xor_si256(none(low), all), _mm256_xor_si256(none(high), all))
+            let bit = _mm256_set1_epi32(bit);
+            let (low, high) = (_mm256_and_si256(low, bit), _mm256_and_si256(high, bit));
+            Y::truth(_mm256_cmpeq_epi32(low, bit), _mm256_cmpeq_epi32(high, bit))
         })
     }
 
@@ -188,4 +178,15 @@ impl Floats for Y {
             Y::truth(_mm256_cmpeq_epi32(low, n), _mm256_cmpeq_epi32(high, n))
         })
     }
+}
+
+/// Mantissas and exponents of 8 floats.
+#[inline(always)]
+fn part(x: __m256) -> (__m256, __m256) {
+    registers!({
+        let base = _mm256_set1_epi32(0x3f35_04f3);
+        let shifted = _mm256_sub_epi32(_mm256_castps_si256(x), base);
+        let m = _mm256_add_epi32(_mm256_and_si256(shifted, _mm256_set1_epi32(0x007f_ffff)), base);
+        (_mm256_castsi256_ps(m), _mm256_cvtepi32_ps(_mm256_srai_epi32::<23>(shifted)))
+    })
 }

@@ -135,8 +135,8 @@ impl Floats for Z {
     }
 
     #[inline(always)]
-    fn has_bits(self, bits: i32) -> __mmask16 {
-        registers!(_mm512_test_epi32_mask(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(bits)))
+    fn has_bit(self, bit: i32) -> __mmask16 {
+        registers!(_mm512_test_epi32_mask(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(bit)))
     }
 
     #[inline(always)]

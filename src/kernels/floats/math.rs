@@ -80,6 +80,6 @@ pub fn sin<F: Floats>(x: F) -> F {
     let c = F::splat(2.443_315_7e-5).mul(z).sub(F::splat(1.388_731_6e-3));
     let c = c.mul(z).add(F::splat(4.166_664_6e-2));
     let cosine = c.mul(z).mul(z).sub(F::splat(0.5).mul(z)).add(F::splat(1.0));
-    let y = F::select(k.has_bits(1), cosine, sine);
-    F::select(k.has_bits(2), y.neg(), y)
+    let y = F::select(k.has_bit(1), cosine, sine);
+    F::select(k.has_bit(2), y.neg(), y)
 }

@@ -154,8 +154,8 @@ impl Floats for Plain {
     }
 
     #[inline(always)]
-    fn has_bits(self, bits: i32) -> [bool; LANES] {
-        self.test(self, |x, _| (x as i32) & bits != 0)
+    fn has_bit(self, bit: i32) -> [bool; LANES] {
+        self.test(self, |x, _| (x as i32) & bit != 0)
     }
 
     #[inline(always)]

@@ -6,7 +6,8 @@ pub const LANES: usize = 16;
 /// 16 floats that move together.
 ///
 /// Values of vector backends exist only inside functions that enable their instructions: kernels reach them through
-/// [`super::dispatch`] alone, and every function generic over `Floats` is `#[inline(always)]`.
+/// [`super::dispatch`] alone. Every function generic over `Floats` is `#[inline(always)]`, and no vector operation stands in a closure, which
+/// would be compiled without the instructions.
 pub trait Floats: Copy {
     /// One truth value a lane.
     type Mask: Copy;
@@ -60,8 +61,8 @@ pub trait Floats: Copy {
     fn power_of_two(self) -> Self;
     /// (m, e) with self = m 2^e and m in [sqrt(1/2), sqrt(2)), as [`crate::math::ln_f32`] parts it.
     fn mantissa_and_exponent(self) -> (Self, Self);
-    /// True where the integer has any bit of `bits`.
-    fn has_bits(self, bits: i32) -> Self::Mask;
+    /// True where the integer has `bit`, which is a power of two.
+    fn has_bit(self, bit: i32) -> Self::Mask;
     /// True where the integer is `n`.
     fn is_integer(self, n: i32) -> Self::Mask;
 }

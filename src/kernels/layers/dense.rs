@@ -26,11 +26,11 @@ impl Kernel for AddDense<'_> {
                 lane += 4 * LANES;
             }
             if lane + 2 * LANES <= n_lanes {
-                tiles.column::<F, 2, 12>(lane);
+                tiles.column::<F, 2, 6>(lane);
                 lane += 2 * LANES;
             }
             if lane < n_lanes {
-                tiles.column::<F, 1, 12>(lane);
+                tiles.column::<F, 1, 6>(lane);
             }
         } else {
             while lane < n_lanes {

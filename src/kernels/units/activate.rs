@@ -6,6 +6,33 @@ use crate::plan::network::{Gate, Lif, Unit};
 use super::super::floats::math::{exp, sigmoid, sin, softplus, tanh};
 use super::super::floats::{Floats, Kernel, LANES};
 
+/// Maps pre-activations to activations, 16 at a time; a short end is padded. No closure: those lose the instructions.
+macro_rules! each {
+    ($F:ident, $job:expr, $z:ident, $a:expr) => {{
+        let n = $job.out.len();
+        for start in (0..n).step_by(LANES) {
+            let end = n.min(start + LANES);
+            let sums = match $job.sums {
+                Source::Slice(sums) => &sums[start..end],
+                Source::InPlace => &$job.out[start..end],
+            };
+            let $z = match sums.try_into() {
+                Ok(all) => $F::load(all),
+                Err(_) => $F::load(&padded(sums)),
+            };
+            let a: $F = $a;
+            match (&mut $job.out[start..end]).try_into() {
+                Ok(all) => a.store(all),
+                Err(_) => {
+                    let mut all = [0.0; LANES];
+                    a.store(&mut all);
+                    $job.out[start..end].copy_from_slice(&all[..end - start]);
+                }
+            }
+        }
+    }};
+}
+
 /// The activations of one unit over a slice; the choice of the unit stands outside of the loop.
 pub struct Activate<'a> {
     pub unit: Unit,
@@ -28,27 +55,26 @@ impl Kernel for Activate<'_> {
     #[inline(always)]
     fn run<F: Floats>(self) {
         let (zero, one) = (F::splat(0.0), F::splat(1.0));
-        let Activate { unit, fan_in, sums, out } = self;
-        match unit {
-            Unit::Identity => each::<F>(sums, out, |z| z),
-            Unit::Relu => each::<F>(sums, out, |z| z.max(zero)),
-            Unit::LeakyRelu(slope) => each::<F>(sums, out, |z| F::select(z.gt(zero), z, F::splat(slope).mul(z))),
-            Unit::Elu(alpha) => each::<F>(sums, out, |z| F::select(z.gt(zero), z, F::splat(alpha).mul(exp(z).sub(one)))),
-            Unit::Selu => each::<F>(sums, out, |z| {
+        match self.unit {
+            Unit::Identity => each!(F, self, z, z),
+            Unit::Relu => each!(F, self, z, z.max(zero)),
+            Unit::LeakyRelu(slope) => each!(F, self, z, F::select(z.gt(zero), z, F::splat(slope).mul(z))),
+            Unit::Elu(alpha) => each!(F, self, z, F::select(z.gt(zero), z, F::splat(alpha).mul(exp(z).sub(one)))),
+            Unit::Selu => each!(F, self, z, {
                 let below = F::splat(SELU_ALPHA).mul(exp(z).sub(one));
                 F::splat(SELU_SCALE).mul(F::select(z.gt(zero), z, below))
             }),
-            Unit::Sigmoid => each::<F>(sums, out, sigmoid),
-            Unit::SteepSigmoid => each::<F>(sums, out, |z| sigmoid(F::splat(STEEPNESS).mul(z))),
-            Unit::Tanh => each::<F>(sums, out, tanh),
-            Unit::Softplus => each::<F>(sums, out, softplus),
-            Unit::Gauss => each::<F>(sums, out, |z| exp(z.mul(z).neg())),
-            Unit::Sin => each::<F>(sums, out, sin),
-            Unit::Abs => each::<F>(sums, out, F::abs),
-            Unit::Step => each::<F>(sums, out, |z| F::select(z.gt(zero), one, zero)),
-            Unit::Sign => each::<F>(sums, out, |z| F::select(z.gt(zero), one, F::splat(-1.0))),
-            Unit::Gate(gate) => each::<F>(sums, out, |n| open(gate, n, fan_in as i32)),
-            Unit::Lif(lif) => each::<F>(sums, out, |z| fire(lif, z, &mut F::splat(0.0))),
+            Unit::Sigmoid => each!(F, self, z, sigmoid(z)),
+            Unit::SteepSigmoid => each!(F, self, z, sigmoid(F::splat(STEEPNESS).mul(z))),
+            Unit::Tanh => each!(F, self, z, tanh(z)),
+            Unit::Softplus => each!(F, self, z, softplus(z)),
+            Unit::Gauss => each!(F, self, z, exp(z.mul(z).neg())),
+            Unit::Sin => each!(F, self, z, sin(z)),
+            Unit::Abs => each!(F, self, z, z.abs()),
+            Unit::Step => each!(F, self, z, F::select(z.gt(zero), one, zero)),
+            Unit::Sign => each!(F, self, z, F::select(z.gt(zero), one, F::splat(-1.0))),
+            Unit::Gate(gate) => each!(F, self, n, open(gate, n, self.fan_in as i32)),
+            Unit::Lif(lif) => each!(F, self, z, fire(lif, z, &mut F::splat(0.0))),
         }
     }
 }
@@ -61,7 +87,7 @@ fn open<F: Floats>(gate: Gate, n: F, fan_in: i32) -> F {
         Gate::And => F::select(n.is_integer(fan_in), one, zero),
         Gate::Or => F::select(n.is_integer(0), zero, one),
         Gate::Nand => F::select(n.is_integer(fan_in), zero, one),
-        Gate::Xor => F::select(n.has_bits(1), one, zero),
+        Gate::Xor => F::select(n.has_bit(1), one, zero),
     }
 }
 
@@ -108,32 +134,6 @@ impl Kernel for Fire<'_> {
             v_tail.copy_from_slice(&v[..z_tail.len()]);
             a_tail.copy_from_slice(&a[..z_tail.len()]);
         }
-    }
-}
-
-/// Maps `sums` to `out`, 16 at a time; a short end is padded.
-#[inline(always)]
-fn each<F: Floats>(sums: Source<'_>, out: &mut [f32], f: impl Fn(F) -> F) {
-    let (chunks, tail) = out.as_chunks_mut::<LANES>();
-    let z_tail = match sums {
-        Source::Slice(sums) => {
-            let (z_chunks, z_tail) = sums.as_chunks::<LANES>();
-            for (a, z) in chunks.iter_mut().zip(z_chunks) {
-                f(F::load(z)).store(a);
-            }
-            padded(z_tail)
-        }
-        Source::InPlace => {
-            for a in chunks {
-                f(F::load(a)).store(a);
-            }
-            padded(tail)
-        }
-    };
-    if !tail.is_empty() {
-        let mut a = [0.0; LANES];
-        f(F::load(&z_tail)).store(&mut a);
-        tail.copy_from_slice(&a[..tail.len()]);
     }
 }
 
