@@ -3,6 +3,7 @@
 //! Each kernel has a scalar form, which is its law, and vector forms that agree with it bit for bit.
 
 pub mod floats;
+pub mod heat;
 pub mod lanes;
 pub mod layers;
 pub mod quantised;

@@ -3,6 +3,7 @@
 pub mod forward;
 pub mod hardware;
 pub mod lanes;
+pub mod heat;
 pub mod law;
 pub mod losses;
 pub mod parameters;

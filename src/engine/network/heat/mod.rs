@@ -1,0 +1,57 @@
+//! Learning by heat: Metropolis over the weights and biases of a network, by the exact change of its loss.
+//!
+//! U(w) = sum over samples of the loss + lambda/2 sum w^2, at a temperature T: pi(w) ~ exp(-U/T). No derivative is needed,
+//! so that stepped units, gates and LIF neurons learn as smooth ones do (reference: Metropolis et al. 1953; Whitelam et al. 2021).
+
+pub mod landscape;
+pub mod metropolis;
+mod rows;
+mod samples;
+mod spread;
+mod wiring;
+
+pub use landscape::Landscape;
+pub use metropolis::{Metropolis, MetropolisSettings};
+pub use wiring::Site;
+
+/// Why a network cannot learn by heat from these samples.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum HeatError {
+    /// There is nothing to learn from.
+    #[error("there are no samples to learn from")]
+    NoSamples,
+    /// The samples do not fit the inputs.
+    #[error("a sample has {features} features, the network has {inputs} inputs: make the two equal")]
+    Features {
+        /// Features of a sample.
+        features: usize,
+        /// Inputs of the network.
+        inputs: usize,
+    },
+    /// The targets do not fit the outputs.
+    #[error("the samples ask for {asked} outputs, the network has {outputs}: make the two equal")]
+    Outputs {
+        /// Classes, or values of a target.
+        asked: usize,
+        /// Outputs of the network.
+        outputs: usize,
+    },
+    /// Cross-entropy needs classes.
+    #[error("cross-entropy asks for classes, the samples have values: use MeanSquare or BinaryCrossEntropy")]
+    ClassesWanted,
+    /// A feature is not a number.
+    #[error("feature {feature} of sample {sample} is {value}: it must be finite")]
+    NonFinite {
+        /// The sample.
+        sample: usize,
+        /// The feature.
+        feature: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// The network remembers.
+    #[error(
+        "projection \"{0}\" is recurrent: heat moves one weight at a time through the layers above it, which needs a network without memory"
+    )]
+    Recurrent(String),
+}

@@ -1,0 +1,300 @@
+//! How a proposal goes through the neurons downstream, tile by tile, and becomes the state.
+
+use std::ops::Range;
+
+use crate::kernels::heat::LANES;
+use crate::plan::network::Unit;
+
+use super::landscape::{LIST_TILE, Landscape, NONE, Scope, TILE, counts, score, signs_of};
+use super::rows::Activate;
+
+impl Landscape {
+    /// The change of the loss over all samples; `None` as soon as it is sure to be above `limit`.
+    pub(super) fn spread_whole(&mut self, neuron: usize, limit: f64) -> Option<f64> {
+        if self.are_tiles_stale {
+            self.sum_tiles();
+        }
+        let mut left: f64 = self.tiles.iter().sum();
+        let mut d_loss = 0.0;
+        for tile in 0..self.tiles.len() {
+            let range = tile * TILE..((tile + 1) * TILE).min(self.samples.n_lanes);
+            let first = self.touched.len();
+            self.spread(neuron, tile, &range, false);
+            d_loss += self.score_whole(&range);
+            self.clear_touched(first);
+            left -= self.tiles[tile];
+            if d_loss - left > limit {
+                return None;
+            }
+        }
+        Some(d_loss)
+    }
+
+    /// As `spread_whole`, over the samples of the list.
+    pub(super) fn spread_list(&mut self, neuron: usize, limit: f64) -> Option<f64> {
+        for ((k, &lane), old) in self.list.iter().enumerate().zip(&mut self.old_losses) {
+            *old = self.losses[lane as usize];
+            if let Some(&class) = self.samples.classes.get(lane as usize) {
+                self.listed_classes[k] = class;
+            }
+            self.d[k] = if k < self.n_listed { self.d[k] } else { 0.0 };
+        }
+        let mut left = self.backend.sum(&self.old_losses[..self.list.len()], self.n_listed);
+        let mut d_loss = 0.0;
+        for (tile, start) in (0..self.list.len()).step_by(LIST_TILE).enumerate() {
+            let range = start..(start + LIST_TILE).min(self.list.len());
+            let first = self.touched.len();
+            self.spread(neuron, tile, &range, true);
+            let n_samples = self.n_listed.min(range.end) - start;
+            d_loss += self.score_list(&range, n_samples);
+            self.clear_touched(first);
+            left -= self.backend.sum(&self.old_losses[range], n_samples);
+            if d_loss - left > limit {
+                return None;
+            }
+        }
+        Some(d_loss)
+    }
+
+    /// Sends the changes of `neuron` in one tile downstream.
+    fn spread(&mut self, neuron: usize, tile: usize, range: &Range<usize>, is_list: bool) {
+        self.push(neuron, tile, range, is_list);
+        // What a neuron feeds comes after it.
+        let mut word = neuron / 64;
+        while word < self.waiting.len() {
+            let bits = self.waiting[word];
+            if bits == 0 {
+                word += 1;
+                continue;
+            }
+            let next = word * 64 + bits.trailing_zeros() as usize;
+            self.waiting[word] = bits & (bits - 1);
+            if self.activate(next, range, is_list) {
+                self.push(next, tile, range, is_list);
+            }
+        }
+    }
+
+    fn is_touched(&self, neuron: usize) -> bool {
+        self.is_touched[neuron / 64] >> (neuron % 64) & 1 == 1
+    }
+
+    /// Ends a tile.
+    fn clear_touched(&mut self, first: usize) {
+        for &(_, touched) in &self.touched[first..] {
+            self.is_touched[touched as usize / 64] &= !(1 << (touched % 64));
+        }
+    }
+
+    /// Adds what `neuron` changed by to the pre-activations of all that it feeds.
+    fn push(&mut self, neuron: usize, tile: usize, range: &Range<usize>, is_list: bool) {
+        let Landscape { wiring, parameters, samples, backend, z, a, d, list, .. } = self;
+        let Landscape { row_of, holders, touched, waiting, is_touched, .. } = self;
+        let (lanes, n) = (samples.n_lanes, wiring.neurons.len());
+        let own = row_of[neuron] as usize * lanes;
+        wiring.each_output(neuron, |target, block, synapse| {
+            // 1. Rows for the proposal.
+            if row_of[target] == NONE {
+                row_of[target] = holders.len() as u32;
+                holders.push(target as u32);
+                let n_rows = holders.len();
+                if d.len() < n_rows * lanes {
+                    z.resize((n + n_rows) * lanes, 0.0);
+                    a.resize((n + n_rows) * lanes, 0.0);
+                    d.resize(n_rows * lanes, 0.0);
+                }
+            }
+            let at = (n + row_of[target] as usize) * lanes;
+            let w = parameters.weights[block][synapse];
+            let unit = wiring.neurons[target].unit;
+            let change = own + range.start..own + range.end;
+            let (state, proposal) = z.split_at_mut(n * lanes);
+            let new = &mut proposal[at - n * lanes..][range.clone()];
+            // 2. The first change starts from the state.
+            let bit = 1 << (target % 64);
+            let is_first = is_touched[target / 64] & bit == 0;
+            if is_first {
+                is_touched[target / 64] |= bit;
+                waiting[target / 64] |= bit;
+                touched.push((tile as u32, target as u32));
+                let old = &state[target * lanes..(target + 1) * lanes];
+                if is_list {
+                    gather(old, &list[range.clone()], new);
+                } else if unit.is_gate() {
+                    new.copy_from_slice(&old[range.clone()]);
+                } else {
+                    return backend.shift(&old[range.clone()], Some(&d[change]), w, new);
+                }
+            }
+            if !unit.is_gate() {
+                return backend.add_scaled(new, &d[change], w);
+            }
+            // 3. A gate counts: the old input out, the new one in.
+            let target = wiring.neurons[target];
+            let bias = parameters.biases[target.layer][target.row];
+            for (k, (z, d)) in range.clone().zip(new.iter_mut().zip(&d[change])) {
+                let lane = if is_list { list[k] as usize } else { k };
+                let old = a[neuron * lanes + lane];
+                *z += counts(w, old + d, bias) - counts(w, old, bias);
+            }
+        });
+    }
+
+    /// The activations of a touched neuron, and how they changed; false if they did not, or if nobody reads them.
+    fn activate(&mut self, neuron: usize, range: &Range<usize>, is_list: bool) -> bool {
+        let (lanes, n) = (self.samples.n_lanes, self.wiring.neurons.len());
+        let it = self.wiring.neurons[neuron];
+        if it.is_leaf && self.scores_z {
+            return false;
+        }
+        let row = self.row_of[neuron] as usize * lanes;
+        let at = n * lanes + row + range.start..n * lanes + row + range.end;
+        let (state, proposal) = self.a.split_at_mut(n * lanes);
+        let new = &mut proposal[row..][range.clone()];
+        self.backend.run(Activate { unit: it.unit, fan_in: it.fan_in, z: &self.z[at], a: new });
+        if it.is_leaf {
+            return false;
+        }
+        let old = &state[neuron * lanes..(neuron + 1) * lanes];
+        let old = if is_list {
+            gather(old, &self.list[range.clone()], &mut self.gathered[..range.len()]);
+            &self.gathered[..range.len()]
+        } else {
+            &old[range.clone()]
+        };
+        let words = &mut self.moved_downstream[..range.len() / LANES];
+        self.backend.differences(new, old, &mut self.d[row + range.start..row + range.end], words) > 0
+    }
+
+    fn score_whole(&mut self, range: &Range<usize>) -> f64 {
+        let (lanes, n) = (self.samples.n_lanes, self.wiring.neurons.len());
+        for k in 0..self.starts.len() {
+            let output = self.wiring.outputs[k];
+            let row = self.row_of[output];
+            let is_new = row == 0 || self.is_touched(output);
+            self.starts[k] = if is_new { n + row as usize } else { output } * lanes + range.start;
+        }
+        let outputs = if self.scores_z { &self.z } else { &self.a };
+        let classes = self.samples.classes.get(range.clone()).unwrap_or(&[]);
+        let targets = |k: usize| &self.samples.targets[k * lanes + range.start..k * lanes + range.end];
+        score(self.backend, self.loss, (outputs, &self.starts), classes, targets, &mut self.new_losses[range.clone()]);
+        let n_samples = self.samples.n_samples.min(range.end) - range.start.min(self.samples.n_samples);
+        self.backend.difference(&self.new_losses[range.clone()], &self.losses[range.clone()], n_samples)
+    }
+
+    fn score_list(&mut self, range: &Range<usize>, n_samples: usize) -> f64 {
+        let (lanes, n, len) = (self.samples.n_lanes, self.wiring.neurons.len(), range.len());
+        let rows = if self.scores_z { &self.z } else { &self.a };
+        let list = &self.list[range.clone()];
+        for (k, &output) in self.wiring.outputs.iter().enumerate() {
+            let room = &mut self.listed_outputs[k * LIST_TILE..k * LIST_TILE + len];
+            // The row of the neuron that was proposed is whole, those of neurons downstream are lists.
+            let row = self.row_of[output];
+            let is_touched = self.is_touched[output / 64] >> (output % 64) & 1 == 1;
+            if is_touched && row != 0 {
+                let start = (n + row as usize) * lanes + range.start;
+                room.copy_from_slice(&rows[start..start + len]);
+            } else {
+                let from = if row == 0 { n } else { output } * lanes;
+                gather(&rows[from..from + lanes], list, room);
+            }
+            self.starts[k] = k * LIST_TILE;
+        }
+        for (k, row) in self.samples.targets.chunks_exact(lanes).enumerate() {
+            gather(row, list, &mut self.listed_targets[k * LIST_TILE..k * LIST_TILE + len]);
+        }
+        let targets = |k: usize| &self.listed_targets[k * LIST_TILE..k * LIST_TILE + len];
+        let losses = &mut self.new_losses[range.clone()];
+        let classes = if self.samples.classes.is_empty() { &[] } else { &self.listed_classes[range.clone()] };
+        score(self.backend, self.loss, (&self.listed_outputs, &self.starts), classes, targets, losses);
+        self.backend.difference(losses, &self.old_losses[range.clone()], n_samples)
+    }
+
+    /// Makes the last proposal the state.
+    ///
+    /// # Panics
+    /// If there is none, or it was refused.
+    pub fn accept(&mut self) {
+        let pending = self.pending.take().expect("a proposal that was not refused");
+        let (lanes, n) = (self.samples.n_lanes, self.wiring.neurons.len());
+        self.set(pending.site, pending.value);
+        self.total += pending.d_loss;
+        // 1. The neuron that was proposed.
+        let row = pending.neuron * lanes..(pending.neuron + 1) * lanes;
+        if self.row_of[pending.neuron] == 0 {
+            self.z.copy_within(n * lanes..(n + 1) * lanes, row.start);
+            let switches = matches!(self.wiring.neurons[pending.neuron].unit, Unit::Step | Unit::Sign);
+            if switches {
+                let signs = &mut self.signs[row.start / LANES..row.end / LANES];
+                signs.iter_mut().zip(&self.moved).for_each(|(sign, moved)| *sign ^= moved);
+            }
+            match pending.scope {
+                Scope::Nothing => {}
+                Scope::List if switches => {
+                    let a = &mut self.a[row];
+                    self.list[..self.n_listed].iter().zip(&self.d).for_each(|(&lane, d)| a[lane as usize] += d);
+                }
+                Scope::Whole | Scope::List => self.a.copy_within(n * lanes..(n + 1) * lanes, row.start),
+            }
+        }
+        // 2. Those downstream.
+        match pending.scope {
+            Scope::Nothing => return,
+            Scope::Whole => self.commit_whole(),
+            Scope::List => self.commit_list(),
+        }
+        self.are_tiles_stale = true;
+    }
+
+    fn commit_whole(&mut self) {
+        let (lanes, n) = (self.samples.n_lanes, self.wiring.neurons.len());
+        self.losses.copy_from_slice(&self.new_losses);
+        for &(tile, neuron) in &self.touched {
+            let (neuron, start) = (neuron as usize, tile as usize * TILE);
+            let end = (start + TILE).min(lanes);
+            let from = (n + self.row_of[neuron] as usize) * lanes;
+            let to = neuron * lanes;
+            self.z.copy_within(from + start..from + end, to + start);
+            let it = self.wiring.neurons[neuron];
+            if it.is_leaf && self.scores_z {
+                continue;
+            }
+            self.a.copy_within(from + start..from + end, to + start);
+            if matches!(it.unit, Unit::Step | Unit::Sign) {
+                let signs = &mut self.signs[(to + start) / LANES..(to + end) / LANES];
+                signs.iter_mut().zip(self.z[to + start..to + end].as_chunks().0).for_each(|(sign, z)| *sign = signs_of(z));
+            }
+        }
+    }
+
+    fn commit_list(&mut self) {
+        let (lanes, n) = (self.samples.n_lanes, self.wiring.neurons.len());
+        let list = &self.list[..self.n_listed];
+        list.iter().zip(&self.new_losses).for_each(|(&lane, &loss)| self.losses[lane as usize] = loss);
+        for &(tile, neuron) in &self.touched {
+            let (neuron, start) = (neuron as usize, tile as usize * LIST_TILE);
+            let from = (n + self.row_of[neuron] as usize) * lanes + start;
+            let lanes_of_tile = &list[start.min(list.len())..(start + LIST_TILE).min(list.len())];
+            let it = self.wiring.neurons[neuron];
+            let keeps_a = !(it.is_leaf && self.scores_z);
+            let switches = matches!(it.unit, Unit::Step | Unit::Sign);
+            for (k, &lane) in lanes_of_tile.iter().enumerate() {
+                let to = neuron * lanes + lane as usize;
+                self.z[to] = self.z[from + k];
+                if keeps_a {
+                    self.a[to] = self.a[from + k];
+                }
+                if switches {
+                    let bit = 1 << (to % LANES);
+                    let sign = &mut self.signs[to / LANES];
+                    *sign = if self.z[to] > 0.0 { *sign | bit } else { *sign & !bit };
+                }
+            }
+        }
+    }
+}
+
+/// The numbers of `row` at the lanes of `list`.
+fn gather(row: &[f32], list: &[u32], out: &mut [f32]) {
+    out.iter_mut().zip(list).for_each(|(out, &lane)| *out = row[lane as usize]);
+}
