@@ -3,6 +3,8 @@
 //! Every kernel gives the same bits on every backend, so the choice decides speed alone. The
 //! environment variable `LEHR_SIMD` forces a backend, for tests and for comparing machines.
 
+use std::sync::OnceLock;
+
 /// A family of vector instructions that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Simd {
@@ -13,6 +15,9 @@ pub enum Simd {
     /// AVX-512 F, BW, DQ, VL and VPOPCNTDQ (Ice Lake, Zen 4 and later).
     Avx512,
 }
+
+/// The best backend of this processor: kernels ask at each call, so it is looked for once.
+static BEST: OnceLock<Simd> = OnceLock::new();
 
 /// The environment variable that forces a backend.
 pub const SIMD_VARIABLE: &str = "LEHR_SIMD";
@@ -64,14 +69,20 @@ impl Simd {
     }
 
     /// True if this processor has the instructions.
+    #[inline]
     pub fn is_available(self) -> bool {
+        // Each backend has the instructions of the one before it.
+        self <= *BEST.get_or_init(|| Self::ALL.into_iter().rev().find(|s| s.is_detected()).unwrap_or(Simd::Scalar))
+    }
+
+    fn is_detected(self) -> bool {
         match self {
             Simd::Scalar => true,
             #[cfg(target_arch = "x86_64")]
             Simd::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("popcnt"),
             #[cfg(target_arch = "x86_64")]
             Simd::Avx512 => {
-                Simd::Avx2.is_available()
+                Simd::Avx2.is_detected()
                     && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")

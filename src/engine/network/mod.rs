@@ -2,8 +2,8 @@
 
 pub mod forward;
 pub mod hardware;
-pub mod lanes;
 pub mod heat;
+pub mod lanes;
 pub mod law;
 pub mod losses;
 pub mod parameters;

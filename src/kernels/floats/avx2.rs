@@ -143,6 +143,11 @@ impl Floats for Y {
     }
 
     #[inline(always)]
+    fn bits(mask: Y) -> u16 {
+        registers!(_mm256_movemask_ps(mask.0) as u16 | (_mm256_movemask_ps(mask.1) as u16) << 8)
+    }
+
+    #[inline(always)]
     fn select(mask: Y, yes: Self, no: Self) -> Self {
         registers!(Y(_mm256_blendv_ps(no.0, yes.0, mask.0), _mm256_blendv_ps(no.1, yes.1, mask.1)))
     }

@@ -115,6 +115,11 @@ impl Floats for Z {
     }
 
     #[inline(always)]
+    fn bits(mask: __mmask16) -> u16 {
+        mask
+    }
+
+    #[inline(always)]
     fn select(mask: __mmask16, yes: Self, no: Self) -> Self {
         Z(registers!(_mm512_mask_blend_ps(mask, no.0, yes.0)))
     }

@@ -133,6 +133,15 @@ impl Floats for Plain {
     }
 
     #[inline(always)]
+    fn bits(mask: [bool; LANES]) -> u16 {
+        let mut bits = 0;
+        for (lane, &is_set) in mask.iter().enumerate() {
+            bits |= u16::from(is_set) << lane;
+        }
+        bits
+    }
+
+    #[inline(always)]
     fn select(mask: [bool; LANES], yes: Self, no: Self) -> Self {
         let mut out = no.0;
         for ((o, &m), &y) in out.iter_mut().zip(&mask).zip(&yes.0) {

@@ -54,6 +54,8 @@ pub trait Floats: Copy {
     fn gt(self, b: Self) -> Self::Mask;
     /// self >= b.
     fn ge(self, b: Self) -> Self::Mask;
+    /// One bit a lane, the first one lowest.
+    fn bits(mask: Self::Mask) -> u16;
     /// `yes` where `mask` is true, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 

@@ -1,137 +1,274 @@
 //! The kernels, over any vector.
 
-use super::vector::{LANES, Vector};
+use super::super::floats::{Floats, Kernel, LANES, math};
 
-#[inline(always)]
-fn vectors(row: &[f32]) -> &[[f32; LANES]] {
-    let (vectors, rest) = row.as_chunks::<LANES>();
-    assert!(rest.is_empty(), "a row of {} samples is not whole vectors", row.len());
-    vectors
-}
+/// e^x below this is taken as e^-87, which is nothing beside the largest term 1 of a softmax.
+const SMALLEST: f32 = -87.0;
+/// 1.5 * 2^23: adding it rounds to an integer.
+const MAGIC: f32 = 12_582_912.0;
+/// Coefficients of 2^r on [-1/2, 1/2] after the leading one, highest power first: (2^r - 1) / r interpolated at Chebyshev nodes.
+const EXP2: [f32; 5] = [9.666_369e-3, 5.550_381e-2, 2.402_235e-1, std::f32::consts::LN_2, 1.0];
 
+/// e^x for x up to 0, to about 2e-7 of itself: fewer operations than [`math::exp`], since the kernel is bound by them.
 #[inline(always)]
-fn vectors_mut(row: &mut [f32]) -> &mut [[f32; LANES]] {
-    assert!(row.len().is_multiple_of(LANES), "a row of {} samples is not whole vectors", row.len());
-    row.as_chunks_mut::<LANES>().0
-}
-
-#[inline(always)]
-pub(super) fn shift<V: Vector>(z: &[f32], x: Option<&[f32]>, w: f32, out: &mut [f32]) {
-    assert!(z.len() == out.len() && x.is_none_or(|x| x.len() == z.len()), "rows of one length");
-    let (z, out, w) = (vectors(z), vectors_mut(out), V::splat(w));
-    match x.map(vectors) {
-        Some(x) => out.iter_mut().zip(z).zip(x).for_each(|((out, z), x)| w.fma(V::load(x), V::load(z)).store(out)),
-        None => out.iter_mut().zip(z).for_each(|(out, z)| V::load(z).add(w).store(out)),
+fn exp_below<F: Floats>(x: F) -> F {
+    let x = x.max(F::splat(SMALLEST));
+    let log2e = F::splat(std::f32::consts::LOG2_E);
+    let k = x.fma(log2e, F::splat(MAGIC)).sub(F::splat(MAGIC));
+    let r = x.fma(log2e, k.neg());
+    let mut p = F::splat(1.338_130_3e-3);
+    for c in EXP2 {
+        p = p.fma(r, F::splat(c));
     }
+    p.mul(k.power_of_two())
 }
 
 #[inline(always)]
-pub(super) fn add_scaled<V: Vector>(z: &mut [f32], x: &[f32], w: f32) {
-    assert_eq!(z.len(), x.len(), "rows of one length");
-    let w = V::splat(w);
-    vectors_mut(z).iter_mut().zip(vectors(x)).for_each(|(z, x)| w.fma(V::load(x), V::load(z)).store(z));
+fn whole(row: &[f32]) -> &[[f32; LANES]] {
+    row.as_chunks().0
 }
 
 #[inline(always)]
-pub(super) fn shift_signs<V: Vector>(z: &[f32], x: Option<&[f32]>, w: f32, signs: &[u16], out: &mut [f32], moved: &mut [u16]) -> u32 {
-    assert!(z.len() == out.len() && x.is_none_or(|x| x.len() == z.len()), "rows of one length");
-    assert!(signs.len() * LANES == z.len() && moved.len() == signs.len(), "one word of bits a vector");
-    let (z, out, w) = (vectors(z), vectors_mut(out), V::splat(w));
-    let mut n_moved = 0;
-    let bits = moved.iter_mut().zip(signs);
-    match x.map(vectors) {
-        Some(x) => {
-            for ((((moved, signs), out), z), x) in bits.zip(out).zip(z).zip(x) {
-                let shifted = w.fma(V::load(x), V::load(z));
-                shifted.store(out);
-                *moved = shifted.positive() ^ signs;
-                n_moved += moved.count_ones();
+fn whole_mut(row: &mut [f32]) -> &mut [[f32; LANES]] {
+    row.as_chunks_mut().0
+}
+
+pub(super) struct Shift<'a> {
+    pub(super) z: &'a [f32],
+    pub(super) x: Option<&'a [f32]>,
+    pub(super) w: f32,
+    pub(super) out: &'a mut [f32],
+}
+
+impl Kernel for Shift<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<F: Floats>(self) {
+        let w = F::splat(self.w);
+        let rows = whole_mut(self.out).iter_mut().zip(whole(self.z));
+        match self.x {
+            Some(x) => {
+                for ((out, z), x) in rows.zip(whole(x)) {
+                    w.fma(F::load(x), F::load(z)).store(out);
+                }
+            }
+            None => {
+                for (out, z) in rows {
+                    F::load(z).add(w).store(out);
+                }
             }
         }
-        None => {
-            for (((moved, signs), out), z) in bits.zip(out).zip(z) {
-                let shifted = V::load(z).add(w);
-                shifted.store(out);
-                *moved = shifted.positive() ^ signs;
-                n_moved += moved.count_ones();
+    }
+}
+
+pub(super) struct AddScaled<'a> {
+    pub(super) z: &'a mut [f32],
+    pub(super) x: &'a [f32],
+    pub(super) w: f32,
+}
+
+impl Kernel for AddScaled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<F: Floats>(self) {
+        let w = F::splat(self.w);
+        for (z, x) in whole_mut(self.z).iter_mut().zip(whole(self.x)) {
+            w.fma(F::load(x), F::load(z)).store(z);
+        }
+    }
+}
+
+pub(super) struct ShiftSigns<'a> {
+    pub(super) z: &'a [f32],
+    pub(super) x: Option<&'a [f32]>,
+    pub(super) w: f32,
+    pub(super) signs: &'a [u16],
+    pub(super) out: &'a mut [f32],
+    pub(super) moved: &'a mut [u16],
+}
+
+impl Kernel for ShiftSigns<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<F: Floats>(self) -> u32 {
+        let (w, zero) = (F::splat(self.w), F::splat(0.0));
+        let bits = self.moved.iter_mut().zip(self.signs);
+        let rows = whole_mut(self.out).iter_mut().zip(whole(self.z)).zip(bits);
+        let mut n_moved = 0;
+        match self.x {
+            Some(x) => {
+                for (((out, z), (moved, signs)), x) in rows.zip(whole(x)) {
+                    let shifted = w.fma(F::load(x), F::load(z));
+                    shifted.store(out);
+                    *moved = F::bits(shifted.gt(zero)) ^ signs;
+                    n_moved += moved.count_ones();
+                }
+            }
+            None => {
+                for ((out, z), (moved, signs)) in rows {
+                    let shifted = F::load(z).add(w);
+                    shifted.store(out);
+                    *moved = F::bits(shifted.gt(zero)) ^ signs;
+                    n_moved += moved.count_ones();
+                }
             }
         }
+        n_moved
     }
-    n_moved
 }
 
-#[inline(always)]
-pub(super) fn differences<V: Vector>(a: &[f32], b: &[f32], out: &mut [f32], moved: &mut [u16]) -> u32 {
-    assert!(a.len() == b.len() && out.len() == a.len(), "rows of one length");
-    assert_eq!(moved.len() * LANES, a.len(), "one word of bits a vector");
-    let mut n_moved = 0;
-    for (((out, a), b), moved) in vectors_mut(out).iter_mut().zip(vectors(a)).zip(vectors(b)).zip(moved) {
-        let (a, b) = (V::load(a), V::load(b));
-        a.sub(b).store(out);
-        *moved = a.differs(b);
-        n_moved += moved.count_ones();
-    }
-    n_moved
+pub(super) struct Differences<'a> {
+    pub(super) a: &'a [f32],
+    pub(super) b: &'a [f32],
+    pub(super) out: &'a mut [f32],
+    pub(super) moved: &'a mut [u16],
 }
 
-#[inline(always)]
-pub(super) fn cross_entropy<V: Vector>(logits: &[f32], starts: &[usize], classes: &[u32], out: &mut [f32]) {
-    let n = out.len();
-    assert!(classes.len() == n && n.is_multiple_of(LANES), "{} classes for {n} samples", classes.len());
-    assert!(starts.iter().all(|&s| s <= logits.len() && logits.len() - s >= n), "a row of logits ends beyond them");
-    let (classes, _) = classes.as_chunks::<LANES>();
-    let row = |start: usize, at: usize| -> &[f32; LANES] { logits[start + at..].first_chunk().expect("rows were checked") };
-    for (v, (out, classes)) in vectors_mut(out).iter_mut().zip(classes).enumerate() {
-        let at = v * LANES;
-        let mut top = V::splat(f32::NEG_INFINITY);
-        for &start in starts {
-            top = V::load(row(start, at)).max(top);
+impl Kernel for Differences<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<F: Floats>(self) -> u32 {
+        let mut n_moved = 0;
+        let rows = whole_mut(self.out).iter_mut().zip(whole(self.a)).zip(whole(self.b));
+        for (((out, a), b), moved) in rows.zip(self.moved) {
+            let (a, b) = (F::load(a), F::load(b));
+            a.sub(b).store(out);
+            *moved = F::bits(a.gt(b)) | F::bits(b.gt(a));
+            n_moved += moved.count_ones();
         }
-        let (mut total, mut own) = (V::splat(0.0), top);
-        for (class, &start) in (0..).zip(starts) {
-            let logit = V::load(row(start, at));
-            total = total.add(logit.sub(top).exp_below());
-            own = own.replace_where(classes, class, logit);
+        n_moved
+    }
+}
+
+pub(super) struct CrossEntropy<'a> {
+    pub(super) logits: &'a [f32],
+    pub(super) starts: &'a [usize],
+    pub(super) classes: &'a [f32],
+    pub(super) out: &'a mut [f32],
+}
+
+impl Kernel for CrossEntropy<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<F: Floats>(self) {
+        for ((v, out), classes) in whole_mut(self.out).iter_mut().enumerate().zip(whole(self.classes)) {
+            let at = v * LANES;
+            let mut top = F::splat(f32::NEG_INFINITY);
+            for &start in self.starts {
+                top = load_at::<F>(self.logits, start + at).max(top);
+            }
+            let classes = F::load(classes);
+            let (mut total, mut own) = (F::splat(0.0), top);
+            for (class, &start) in (0..).zip(self.starts) {
+                let logit = load_at::<F>(self.logits, start + at);
+                total = total.add(exp_below(logit.sub(top)));
+                own = F::select(classes.is_integer(class), logit, own);
+            }
+            math::ln(total).add(top.sub(own)).store(out);
         }
-        total.ln().add(top.sub(own)).store(out);
     }
 }
 
 #[inline(always)]
-pub(super) fn difference<V: Vector>(new: &[f32], old: &[f32], n_samples: usize) -> f64 {
-    assert!(new.len() == old.len() && n_samples <= new.len(), "{n_samples} samples in rows of one length");
-    let mut sum = V::wide_zero();
-    let n_whole = n_samples / LANES;
-    for (new, old) in vectors(new)[..n_whole].iter().zip(vectors(old)) {
-        sum = V::load(new).sub(V::load(old)).add_to(sum);
-    }
-    let whole = n_whole * LANES..n_samples;
-    fold(V::wide_lanes(sum), new[whole.clone()].iter().zip(&old[whole]).map(|(new, old)| new - old))
+fn load_at<F: Floats>(from: &[f32], at: usize) -> F {
+    F::load(from[at..].first_chunk().expect("rows were checked"))
 }
 
-#[inline(always)]
-pub(super) fn sum<V: Vector>(row: &[f32], n_samples: usize) -> f64 {
-    assert!(n_samples <= row.len(), "{n_samples} samples in a row of {}", row.len());
-    let mut sum = V::wide_zero();
-    let n_whole = n_samples / LANES;
-    for x in &vectors(row)[..n_whole] {
-        sum = V::load(x).add_to(sum);
-    }
-    fold(V::wide_lanes(sum), row[n_whole * LANES..n_samples].iter().copied())
+pub(super) struct Difference<'a> {
+    pub(super) new: &'a [f32],
+    pub(super) old: &'a [f32],
+    pub(super) n_samples: usize,
 }
 
-/// The last samples go into their lanes, and the lanes fold pairwise.
-#[inline(always)]
-fn fold(mut lanes: [f64; LANES], last: impl Iterator<Item = f32>) -> f64 {
-    for (lane, x) in lanes.iter_mut().zip(last) {
-        *lane += f64::from(x);
-    }
-    let mut n = LANES / 2;
-    while n > 0 {
-        for l in 0..n {
-            lanes[l] += lanes[l + n];
+impl Kernel for Difference<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<F: Floats>(self) -> f64 {
+        let n_whole = self.n_samples / LANES * LANES;
+        let mut sum = Exact::<F>::zero();
+        for (new, old) in whole(&self.new[..n_whole]).iter().zip(whole(self.old)) {
+            sum.add(F::load(new).sub(F::load(old)));
         }
-        n /= 2;
+        if n_whole < self.n_samples {
+            let mut last = [0.0; LANES];
+            for ((last, new), old) in last.iter_mut().zip(&self.new[n_whole..self.n_samples]).zip(&self.old[n_whole..]) {
+                *last = new - old;
+            }
+            sum.add(F::load(&last));
+        }
+        sum.fold()
     }
-    lanes[0]
+}
+
+pub(super) struct Sum<'a> {
+    pub(super) row: &'a [f32],
+    pub(super) n_samples: usize,
+}
+
+impl Kernel for Sum<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<F: Floats>(self) -> f64 {
+        let n_whole = self.n_samples / LANES * LANES;
+        let mut sum = Exact::<F>::zero();
+        for x in whole(&self.row[..n_whole]) {
+            sum.add(F::load(x));
+        }
+        if n_whole < self.n_samples {
+            let mut last = [0.0; LANES];
+            for (last, x) in last.iter_mut().zip(&self.row[n_whole..self.n_samples]) {
+                *last = *x;
+            }
+            sum.add(F::load(&last));
+        }
+        sum.fold()
+    }
+}
+
+/// Sums whose rounding errors are summed beside them (Knuth's two-sum).
+struct Exact<F> {
+    sum: F,
+    error: F,
+}
+
+impl<F: Floats> Exact<F> {
+    #[inline(always)]
+    fn zero() -> Self {
+        Exact { sum: F::splat(0.0), error: F::splat(0.0) }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, x: F) {
+        let sum = self.sum.add(x);
+        let added = sum.sub(self.sum);
+        let lost = self.sum.sub(sum.sub(added)).add(x.sub(added));
+        (self.sum, self.error) = (sum, self.error.add(lost));
+    }
+
+    /// The sum of all lanes, in f64 and a fixed order.
+    #[inline(always)]
+    fn fold(self) -> f64 {
+        let (mut sums, mut errors) = ([0.0; LANES], [0.0; LANES]);
+        self.sum.store(&mut sums);
+        self.error.store(&mut errors);
+        let mut lanes = [0.0; LANES];
+        for ((lane, &sum), &error) in lanes.iter_mut().zip(&sums).zip(&errors) {
+            *lane = f64::from(sum) + f64::from(error);
+        }
+        let mut n = LANES / 2;
+        while n > 0 {
+            for l in 0..n {
+                lanes[l] += lanes[l + n];
+            }
+            n /= 2;
+        }
+        lanes[0]
+    }
 }

@@ -14,12 +14,13 @@
 use crate::data::Dataset;
 use crate::engine::network::losses::Loss;
 use crate::engine::network::parameters::Parameters;
-use crate::kernels::heat::{Backend, LANES};
+use crate::kernels::heat::{self, LANES};
 use crate::kernels::simd::Simd;
+use crate::kernels::units::activate_lanes;
 use crate::plan::network::{NetworkPlan, Unit};
 
 use super::HeatError;
-use super::rows::{Activate, AddTerm};
+use super::rows::add_terms;
 use super::samples::SampleRows;
 use super::wiring::{Place, Site, Wiring};
 
@@ -62,7 +63,7 @@ pub struct Landscape {
     pub(super) parameters: Parameters,
     pub(super) samples: SampleRows,
     pub(super) loss: Loss,
-    pub(super) backend: Backend,
+    pub(super) simd: Simd,
     /// Pre-activations [neuron][lane], then rows of proposals.
     pub(super) z: Vec<f32>,
     /// Activations, as `z`.
@@ -86,7 +87,7 @@ pub struct Landscape {
     pub(super) n_listed: usize,
     pub(super) new_losses: Vec<f32>,
     pub(super) old_losses: Vec<f32>,
-    pub(super) listed_classes: Vec<u32>,
+    pub(super) listed_classes: Vec<f32>,
     /// [output][sample of a tile of the list].
     pub(super) listed_outputs: Vec<f32>,
     pub(super) listed_targets: Vec<f32>,
@@ -136,7 +137,7 @@ impl Landscape {
             n_listed: 0,
             new_losses: vec![0.0; lanes],
             old_losses: vec![0.0; lanes],
-            listed_classes: vec![0; lanes],
+            listed_classes: vec![0.0; lanes],
             listed_outputs: vec![0.0; LIST_TILE * wiring.outputs.len()],
             listed_targets: vec![0.0; LIST_TILE * wiring.outputs.len()],
             gathered: vec![0.0; LIST_TILE],
@@ -147,7 +148,7 @@ impl Landscape {
             touched: Vec::new(),
             waiting: vec![0; n.div_ceil(64)],
             is_touched: vec![0; n.div_ceil(64)],
-            backend: Backend::new(simd),
+            simd,
             wiring,
             parameters,
             samples,
@@ -250,14 +251,7 @@ impl Landscape {
         let starts: Vec<usize> = self.wiring.outputs.iter().map(|&o| o * self.samples.n_lanes).collect();
         let mut losses = std::mem::take(&mut self.losses);
         let targets = |k: usize| &self.samples.targets[k * self.samples.n_lanes..(k + 1) * self.samples.n_lanes];
-        score(
-            self.backend,
-            self.loss,
-            (if self.scores_z { &self.z } else { &self.a }, &starts),
-            &self.samples.classes,
-            targets,
-            &mut losses,
-        );
+        score(self.simd, self.loss, (if self.scores_z { &self.z } else { &self.a }, &starts), &self.samples.classes, targets, &mut losses);
         self.losses = losses;
     }
 
@@ -280,7 +274,7 @@ impl Landscape {
         let n = self.samples.n_samples;
         for (tile, sum) in self.tiles.iter_mut().enumerate() {
             let range = tile * TILE..((tile + 1) * TILE).min(self.samples.n_lanes);
-            *sum = self.backend.sum(&self.losses[range.clone()], n.min(range.end) - range.start);
+            *sum = heat::sum(self.simd, &self.losses[range.clone()], n.min(range.end) - range.start);
         }
         self.are_tiles_stale = false;
     }
@@ -292,7 +286,7 @@ impl Landscape {
         let bias = self.parameters.biases[n.layer][n.row];
         let z = &mut self.z[to * lanes..(to + 1) * lanes];
         z.fill(if n.unit.is_gate() { 0.0 } else { bias });
-        let (inputs, a, backend, weights) = (&self.samples.inputs, &self.a, self.backend, &self.parameters.weights);
+        let (inputs, a, simd, weights) = (&self.samples.inputs, &self.a, self.simd, &self.parameters.weights);
         self.wiring.each_input(neuron, |place, block, synapse| {
             let w = weights[block][synapse];
             let x = match place {
@@ -302,11 +296,11 @@ impl Landscape {
             if n.unit.is_gate() {
                 z.iter_mut().zip(x).for_each(|(z, &x)| *z += counts(w, x, bias));
             } else {
-                backend.add_scaled(z, x, w);
+                heat::add_scaled(simd, z, x, w);
             }
         });
         let a = &mut self.a[to * lanes..(to + 1) * lanes];
-        backend.run(Activate { unit: n.unit, fan_in: n.fan_in, z, a });
+        activate_lanes(simd, n.unit, n.fan_in, z, a);
     }
 
     /// What the loss changes by if `site` becomes `value`, or `None` if that is more than `limit`.
@@ -374,15 +368,15 @@ impl Landscape {
             };
             if let Unit::Step | Unit::Sign = n.unit {
                 let signs = &self.signs[row.start / LANES..row.end / LANES];
-                let n_moved = self.backend.shift_signs(z, x, value - old, signs, z_new, &mut self.moved);
+                let n_moved = heat::shift_signs(self.simd, z, x, value - old, signs, z_new, &mut self.moved);
                 return self.scope_of_signs(neuron, n_moved);
             }
-            self.backend.shift(z, x, value - old, z_new);
+            heat::shift(self.simd, z, x, value - old, z_new);
             let a = &mut self.a[first..first + lanes];
-            self.backend.run(Activate { unit: n.unit, fan_in: n.fan_in, z: z_new, a });
+            activate_lanes(self.simd, n.unit, n.fan_in, z_new, a);
         }
         let (state, proposal) = self.a.split_at(first);
-        let n_moved = self.backend.differences(&proposal[..lanes], &state[row], &mut self.d[..lanes], &mut self.moved);
+        let n_moved = heat::differences(self.simd, &proposal[..lanes], &state[row], &mut self.d[..lanes], &mut self.moved);
         let scope = self.scope(n_moved);
         if scope == Scope::List {
             // Lanes ascend, so that none is read after it was written.
@@ -468,19 +462,19 @@ pub(super) fn counts(w: f32, x: f32, bias: f32) -> f32 {
 
 /// The losses of some samples, from the rows of outputs that begin at `starts`.
 pub(super) fn score<'a>(
-    backend: Backend,
+    simd: Simd,
     loss: Loss,
     (outputs, starts): (&[f32], &[usize]),
-    classes: &[u32],
+    classes: &[f32],
     targets: impl Fn(usize) -> &'a [f32],
     losses: &mut [f32],
 ) {
     if loss == Loss::CrossEntropy {
-        return backend.cross_entropy(outputs, starts, classes, losses);
+        return heat::cross_entropy(simd, outputs, starts, classes, losses);
     }
     losses.fill(0.0);
     for (k, &start) in starts.iter().enumerate() {
-        backend.run(AddTerm { loss, outputs: &outputs[start..start + losses.len()], targets: targets(k), sum: losses });
+        add_terms(loss, &outputs[start..start + losses.len()], targets(k), losses);
     }
     let n = starts.len() as f32;
     losses.iter_mut().for_each(|l| *l /= n);

@@ -14,8 +14,8 @@ pub(super) struct SampleRows {
     pub(super) n_lanes: usize,
     /// [feature][lane].
     pub(super) inputs: Vec<f32>,
-    /// Class of each lane; only for cross-entropy.
-    pub(super) classes: Vec<u32>,
+    /// Class of each lane, as the kernels compare it; only for cross-entropy.
+    pub(super) classes: Vec<f32>,
     /// [output][lane]; empty for cross-entropy.
     pub(super) targets: Vec<f32>,
     /// True where a feature is zero in all samples.
@@ -51,7 +51,9 @@ impl SampleRows {
         let inputs = rows(n_inputs, &|f, s| data.inputs[s * n_inputs + f]);
         let (on, off) = (1.0, if loss == Loss::Hinge { -1.0 } else { 0.0 });
         let (classes, targets) = match &data.targets {
-            Targets::Classes(classes) if loss == Loss::CrossEntropy => (order.iter().map(|&s| classes[s as usize]).collect(), Vec::new()),
+            Targets::Classes(classes) if loss == Loss::CrossEntropy => {
+                (order.iter().map(|&s| classes[s as usize] as f32).collect(), Vec::new())
+            }
             Targets::Classes(classes) => (Vec::new(), rows(n_outputs, &|k, s| if classes[s] as usize == k { on } else { off })),
             Targets::Values { width, values } => (Vec::new(), rows(n_outputs, &|k, s| values[s * width + k])),
         };
@@ -69,14 +71,12 @@ impl SampleRows {
         let last = lanes[self.n_samples - 1];
         lanes.resize(self.n_lanes, last);
         let mut copy = vec![0.0; self.n_lanes];
-        for rows in rows.iter_mut().map(|r| &mut **r).chain([&mut self.inputs, &mut self.targets]) {
+        for rows in rows.iter_mut().map(|r| &mut **r).chain([&mut self.inputs, &mut self.targets, &mut self.classes]) {
             for row in rows.chunks_exact_mut(self.n_lanes) {
                 copy.copy_from_slice(row);
                 row.iter_mut().zip(&lanes).for_each(|(x, &lane)| *x = copy[lane as usize]);
             }
         }
-        let permute = |xs: &mut Vec<u32>| *xs = lanes.iter().filter_map(|&l| xs.get(l as usize)).copied().collect();
-        permute(&mut self.classes);
-        permute(&mut self.order);
+        self.order = lanes.iter().map(|&lane| order[lane as usize]).collect();
     }
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use crate::kernels::heat::LANES;
+use crate::kernels::heat::{self, LANES};
+use crate::kernels::units::activate_lanes;
 use crate::plan::network::Unit;
 
 use super::landscape::{LIST_TILE, Landscape, NONE, Scope, TILE, counts, score, signs_of};
-use super::rows::Activate;
 
 impl Landscape {
     /// The change of the loss over all samples; `None` as soon as it is sure to be above `limit`.
@@ -39,7 +39,7 @@ impl Landscape {
             }
             self.d[k] = if k < self.n_listed { self.d[k] } else { 0.0 };
         }
-        let mut left = self.backend.sum(&self.old_losses[..self.list.len()], self.n_listed);
+        let mut left = heat::sum(self.simd, &self.old_losses[..self.list.len()], self.n_listed);
         let mut d_loss = 0.0;
         for (tile, start) in (0..self.list.len()).step_by(LIST_TILE).enumerate() {
             let range = start..(start + LIST_TILE).min(self.list.len());
@@ -48,7 +48,7 @@ impl Landscape {
             let n_samples = self.n_listed.min(range.end) - start;
             d_loss += self.score_list(&range, n_samples);
             self.clear_touched(first);
-            left -= self.backend.sum(&self.old_losses[range], n_samples);
+            left -= heat::sum(self.simd, &self.old_losses[range], n_samples);
             if d_loss - left > limit {
                 return None;
             }
@@ -88,7 +88,7 @@ impl Landscape {
 
     /// Adds what `neuron` changed by to the pre-activations of all that it feeds.
     fn push(&mut self, neuron: usize, tile: usize, range: &Range<usize>, is_list: bool) {
-        let Landscape { wiring, parameters, samples, backend, z, a, d, list, .. } = self;
+        let Landscape { wiring, parameters, samples, simd, z, a, d, list, .. } = self;
         let Landscape { row_of, holders, touched, waiting, is_touched, .. } = self;
         let (lanes, n) = (samples.n_lanes, wiring.neurons.len());
         let own = row_of[neuron] as usize * lanes;
@@ -123,11 +123,11 @@ impl Landscape {
                 } else if unit.is_gate() {
                     new.copy_from_slice(&old[range.clone()]);
                 } else {
-                    return backend.shift(&old[range.clone()], Some(&d[change]), w, new);
+                    return heat::shift(*simd, &old[range.clone()], Some(&d[change]), w, new);
                 }
             }
             if !unit.is_gate() {
-                return backend.add_scaled(new, &d[change], w);
+                return heat::add_scaled(*simd, new, &d[change], w);
             }
             // 3. A gate counts: the old input out, the new one in.
             let target = wiring.neurons[target];
@@ -151,7 +151,7 @@ impl Landscape {
         let at = n * lanes + row + range.start..n * lanes + row + range.end;
         let (state, proposal) = self.a.split_at_mut(n * lanes);
         let new = &mut proposal[row..][range.clone()];
-        self.backend.run(Activate { unit: it.unit, fan_in: it.fan_in, z: &self.z[at], a: new });
+        activate_lanes(self.simd, it.unit, it.fan_in, &self.z[at], new);
         if it.is_leaf {
             return false;
         }
@@ -163,7 +163,7 @@ impl Landscape {
             &old[range.clone()]
         };
         let words = &mut self.moved_downstream[..range.len() / LANES];
-        self.backend.differences(new, old, &mut self.d[row + range.start..row + range.end], words) > 0
+        heat::differences(self.simd, new, old, &mut self.d[row + range.start..row + range.end], words) > 0
     }
 
     fn score_whole(&mut self, range: &Range<usize>) -> f64 {
@@ -177,9 +177,9 @@ impl Landscape {
         let outputs = if self.scores_z { &self.z } else { &self.a };
         let classes = self.samples.classes.get(range.clone()).unwrap_or(&[]);
         let targets = |k: usize| &self.samples.targets[k * lanes + range.start..k * lanes + range.end];
-        score(self.backend, self.loss, (outputs, &self.starts), classes, targets, &mut self.new_losses[range.clone()]);
+        score(self.simd, self.loss, (outputs, &self.starts), classes, targets, &mut self.new_losses[range.clone()]);
         let n_samples = self.samples.n_samples.min(range.end) - range.start.min(self.samples.n_samples);
-        self.backend.difference(&self.new_losses[range.clone()], &self.losses[range.clone()], n_samples)
+        heat::difference(self.simd, &self.new_losses[range.clone()], &self.losses[range.clone()], n_samples)
     }
 
     fn score_list(&mut self, range: &Range<usize>, n_samples: usize) -> f64 {
@@ -206,8 +206,8 @@ impl Landscape {
         let targets = |k: usize| &self.listed_targets[k * LIST_TILE..k * LIST_TILE + len];
         let losses = &mut self.new_losses[range.clone()];
         let classes = if self.samples.classes.is_empty() { &[] } else { &self.listed_classes[range.clone()] };
-        score(self.backend, self.loss, (&self.listed_outputs, &self.starts), classes, targets, losses);
-        self.backend.difference(losses, &self.old_losses[range.clone()], n_samples)
+        score(self.simd, self.loss, (&self.listed_outputs, &self.starts), classes, targets, losses);
+        heat::difference(self.simd, losses, &self.old_losses[range.clone()], n_samples)
     }
 
     /// Makes the last proposal the state.
