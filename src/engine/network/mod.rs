@@ -6,9 +6,13 @@ pub mod heat;
 pub mod lanes;
 pub mod law;
 pub mod losses;
+pub mod noisy;
+pub mod optimisers;
 pub mod parameters;
 #[cfg(test)]
 pub(crate) mod random_plans;
+pub mod reverse;
+pub mod train;
 pub mod units;
 
 pub use forward::forward_lanes;
