@@ -51,7 +51,8 @@ fn backends_threads_and_parts_of_a_batch_shift_no_bit() {
 
 /// Large enough for several tasks: 70 - 130 - 61 - 5, one block of each kind.
 fn large() -> (NetworkPlan, Dataset) {
-    let layers = vec![layer("i", 70, Unit::Identity), layer("h", 130, Unit::Tanh), layer("g", 61, Unit::Relu), layer("o", 5, Unit::Identity)];
+    let layers =
+        vec![layer("i", 70, Unit::Identity), layer("h", 130, Unit::Tanh), layer("g", 61, Unit::Relu), layer("o", 5, Unit::Identity)];
     let between = networks::sparse(&layers, 1, 2, &mut stream(1), |_, _| true);
     let plan = NetworkPlan::new(layers, vec![dense(0, 1), between, dense(1, 2), dense(2, 3)]).unwrap();
     (plan, samples(120, 70, 5, false, &mut stream(2)))
@@ -89,7 +90,8 @@ fn a_step_is_the_same_whether_its_gradient_is_written_down_or_not() {
     let (plan, data) = large();
     let momentum = Optimiser::Sgd { momentum: 0.9, nesterov: true };
     let with_velocity = Optimiser::RmsProp { alpha: 0.9, epsilon: 1e-6, momentum: 0.3 };
-    for optimiser in [Optimiser::SGD, momentum, Optimiser::ADAM, Optimiser::ADAM_W, Optimiser::RMS_PROP, with_velocity, Optimiser::ADA_GRAD] {
+    for optimiser in [Optimiser::SGD, momentum, Optimiser::ADAM, Optimiser::ADAM_W, Optimiser::RMS_PROP, with_velocity, Optimiser::ADA_GRAD]
+    {
         let (law, norm) = trained(&plan, &data, optimiser, Clip::None, Simd::Scalar);
         for simd in Simd::available() {
             let (at_once, norm_at_once) = trained(&plan, &data, optimiser, Clip::None, simd);

@@ -11,7 +11,7 @@ use lehr::engine::network::train::{Gradient, gradient_of_sum};
 use lehr::engine::network::{Loss, Parameters};
 use lehr::kernels::simd::Simd;
 use lehr::plan::network::{Gate, Lif, NetworkPlan, Unit};
-use networks::{delayed, dense, layer, numbers, samples, stream, three_layers, topologies};
+use networks::{delayed, dense, layer, numbers, samples, stream, topologies};
 use oracle::{differences, error};
 
 const LOSSES: [Loss; 4] = [Loss::MeanSquare, Loss::CrossEntropy, Loss::BinaryCrossEntropy, Loss::Hinge];
@@ -34,6 +34,12 @@ const UNITS: [Unit; 15] = [
 ];
 /// Largest error of an f32 gradient, in units of its largest component.
 const TOLERANCE: f64 = 2e-5;
+
+/// 3 - 5 - 2 with `unit` in the middle.
+fn three_layers(unit: Unit) -> NetworkPlan {
+    let layers = vec![layer("i", 3, Unit::Identity), layer("h", 5, unit), layer("o", 2, Unit::Identity)];
+    NetworkPlan::new(layers, vec![dense(0, 1), dense(1, 2)]).unwrap()
+}
 
 fn gradient(plan: &NetworkPlan, parameters: &Parameters, loss: Loss, data: &Dataset, window: usize) -> Parameters {
     let mut found = Parameters::zeros(plan);
@@ -99,7 +105,8 @@ fn potentials_carry_gradients_through_ticks_and_steps() {
 
 #[test]
 fn a_gate_sends_nothing_back_but_what_follows_it_learns() {
-    let layers = vec![layer("i", 3, Unit::Identity), layer("h", 4, Unit::Tanh), layer("g", 5, Unit::Gate(Gate::Xor)), layer("o", 2, Unit::Identity)];
+    let layers =
+        vec![layer("i", 3, Unit::Identity), layer("h", 4, Unit::Tanh), layer("g", 5, Unit::Gate(Gate::Xor)), layer("o", 2, Unit::Identity)];
     let plan = NetworkPlan::new(layers, vec![dense(0, 1), dense(1, 2), dense(2, 3), dense(1, 3)]).unwrap();
     check("gate", &plan, Loss::MeanSquare, &samples(6, 3, 2, true, &mut stream(2)), 1, 23);
     let parameters = numbers(&plan, 0.6, &mut stream(23));

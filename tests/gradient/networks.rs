@@ -1,5 +1,4 @@
 //! Small networks of every class of topology, with random numbers and samples.
-#![expect(dead_code, reason = "each test uses some of them")]
 
 use lehr::data::{Dataset, Targets};
 use lehr::engine::network::Parameters;
@@ -55,12 +54,6 @@ pub fn samples(n_samples: usize, n_features: usize, n_outputs: usize, are_values
     Dataset { n_features, inputs, targets, class_names: (0..n_outputs).map(|c| c.to_string()).collect() }
 }
 
-/// 3 - 5 - 2 with `unit` in the middle.
-pub fn three_layers(unit: Unit) -> NetworkPlan {
-    let layers = vec![layer("i", 3, Unit::Identity), layer("h", 5, unit), layer("o", 2, Unit::Identity)];
-    NetworkPlan::new(layers, vec![dense(0, 1), dense(1, 2)]).unwrap()
-}
-
 /// Every class of topology, with its window; neurons have `unit`.
 pub fn topologies(unit: Unit) -> Vec<(&'static str, NetworkPlan, usize)> {
     let mut random = stream(7);
@@ -86,6 +79,10 @@ pub fn topologies(unit: Unit) -> Vec<(&'static str, NetworkPlan, usize)> {
     );
     found.push(("two populations in turns", plan(&layers, vec![dense(0, 1), there, back, dense(1, 3), dense(2, 3)]), 1));
     let own = sparse(&layers, 1, 1, &mut random, any);
-    found.push(("recurrent", plan(&layers, vec![dense(0, 1), delayed(own), dense(1, 2), delayed(dense(2, 1)), dense(2, 3), delayed(dense(1, 3))]), 4));
+    found.push((
+        "recurrent",
+        plan(&layers, vec![dense(0, 1), delayed(own), dense(1, 2), delayed(dense(2, 1)), dense(2, 3), delayed(dense(1, 3))]),
+        4,
+    ));
     found
 }

@@ -132,7 +132,13 @@ fn loss_of(plan: &NetworkPlan, numbers: &[Vec<f64>], loss: Loss, dataset: &Datas
 fn value(loss: Loss, y: &[f64], dataset: &Dataset, sample: usize) -> f64 {
     let n = y.len() as f64;
     let target = |j: usize, off: f64| match &dataset.targets {
-        Targets::Classes(classes) => if classes[sample] as usize == j { 1.0 } else { off },
+        Targets::Classes(classes) => {
+            if classes[sample] as usize == j {
+                1.0
+            } else {
+                off
+            }
+        }
         Targets::Values { width, values } => f64::from(values[sample * width + j]),
     };
     let mean = |term: &dyn Fn(usize) -> f64| (0..y.len()).map(term).sum::<f64>() / n;

@@ -137,7 +137,8 @@ impl Deltas {
             match (unit, potentials.get(layer).filter(|p| !p.is_empty())) {
                 (Unit::Lif(lif), Some(before)) => {
                     let mut path = Vec::with_capacity(lif.ticks as usize);
-                    for (((dz, dv), &z), &v) in deltas.iter_mut().zip(&mut self.membranes[layer][range.clone()]).zip(z).zip(&before[range]) {
+                    for (((dz, dv), &z), &v) in deltas.iter_mut().zip(&mut self.membranes[layer][range.clone()]).zip(z).zip(&before[range])
+                    {
                         (*dz, *dv) = back_through_ticks(lif, z, v, *dz, *dv, &mut path);
                     }
                 }

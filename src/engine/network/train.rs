@@ -262,7 +262,15 @@ impl Gradient {
     }
 
     /// The forward passes of the window, and the slopes of the loss at its last step; returns the sum of losses.
-    fn run(&mut self, plan: &NetworkPlan, parameters: &ParametersRef<'_>, loss: Loss, dataset: &Dataset, samples: &[u32], scale: f32) -> f64 {
+    fn run(
+        &mut self,
+        plan: &NetworkPlan,
+        parameters: &ParametersRef<'_>,
+        loss: Loss,
+        dataset: &Dataset,
+        samples: &[u32],
+        scale: f32,
+    ) -> f64 {
         if self.tape.first().is_none_or(|a| a.n_samples() != samples.len()) {
             self.tape = (0..self.window).map(|_| Activations::new(plan, samples.len()).keeping_sums(plan)).collect();
             self.deltas = Deltas::new(plan, &self.tape[0]);

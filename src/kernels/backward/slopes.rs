@@ -66,7 +66,15 @@ impl Job for Slopes<'_> {
             Unit::Softplus => self.each(|z, _| sigmoid_f32(z)),
             Unit::Gauss => self.each(|z, a| -2.0 * z * a),
             Unit::Sin => self.each(|z, _| sin_f32(z + std::f32::consts::FRAC_PI_2)),
-            Unit::Abs => self.each(|z, _| if z > 0.0 { 1.0 } else if z < 0.0 { -1.0 } else { 0.0 }),
+            Unit::Abs => self.each(|z, _| {
+                if z > 0.0 {
+                    1.0
+                } else if z < 0.0 {
+                    -1.0
+                } else {
+                    0.0
+                }
+            }),
             Unit::Step | Unit::Sign => self.each(|z, _| near_step(z)),
             Unit::Gate(_) => self.gradients.fill(0.0),
             Unit::Lif(lif) => {

@@ -343,7 +343,8 @@ impl Job for Chunks<'_> {
                         Sink::Step(stepper) => {
                             squares = sum.fma(sum, squares);
                             let block = sum.to_array();
-                            let piece = Piece { gradients: block.as_ptr(), stride: WIDTH, at: first - base, n_rows: 1, n_cols: n, row_length: n };
+                            let piece =
+                                Piece { gradients: block.as_ptr(), stride: WIDTH, at: first - base, n_rows: 1, n_cols: n, row_length: n };
                             stepper.step(piece);
                         }
                     }
