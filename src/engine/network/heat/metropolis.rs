@@ -1,115 +1,125 @@
 //! Random-walk Metropolis over weights and biases, one at a time.
+//!
+//! w' = w + size * Gaussian, folded back into +-bound at its ends, is accepted with probability min(1, exp(-dU / T)). The number
+//! that decides is drawn first: dU <= -T ln u, so that a proposal which is sure to be refused is not looked at to its end.
+//! Proposals are symmetric, folded ones as well (the fold maps a Gaussian around w onto a kernel k(w, w') = k(w', w)).
+//! At T = 0 everything that does not cost is accepted.
 
 use crate::math;
 use crate::random::{BLOCK, StreamKey};
 
 use super::landscape::Landscape;
+use super::settings::{HeatSettings, VisitOrder};
+use super::wiring::Site;
 
-/// How proposals are made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MetropolisSettings {
-    /// Strength of the penalty lambda/2 w^2 on every weight and bias, 0 or more.
-    pub lambda: f64,
-    /// Weights and biases stay within +-bound; proposals beyond are reflected.
-    pub bound: f32,
-    /// Share of accepted proposals that steps adapt to, in 0..1.
-    pub target_acceptance: f64,
-    /// Largest step that adaptation may reach.
-    pub largest_step: f32,
-    /// True to visit parameters at random (detailed balance), false to sweep over them in order (invariance alone).
-    pub random_order: bool,
+/// Factor by which the size of an accepted proposal grows.
+const GROW: f64 = 1.195;
+/// Smallest standard deviation that adaptation may reach.
+const SMALLEST_SIZE: f32 = 1e-6;
+
+/// Proposals made and accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Proposals made.
+    pub n_proposed: u64,
+    /// Proposals accepted.
+    pub n_accepted: u64,
 }
 
-impl Default for MetropolisSettings {
-    fn default() -> Self {
-        MetropolisSettings { lambda: 1.0, bound: 8.0, target_acceptance: 0.35, largest_step: 2.0, random_order: false }
-    }
+/// lambda/2 times the sum of the squared weights and, if asked for, biases.
+pub fn prior_energy(landscape: &Landscape, settings: &HeatSettings) -> f64 {
+    let parameters = landscape.parameters();
+    let square = |w: &f32| f64::from(*w) * f64::from(*w);
+    let weights: f64 = parameters.weights.iter().flatten().map(square).sum();
+    let biases: f64 = if settings.prior_on_biases { parameters.biases.iter().flatten().map(square).sum() } else { 0.0 };
+    0.5 * settings.lambda * (weights + biases)
 }
 
-/// A random walk over a [`Landscape`].
-#[derive(Clone, Debug)]
-pub struct Metropolis {
-    landscape: Landscape,
-    settings: MetropolisSettings,
-    /// Standard deviation of the proposals of each parameter.
-    steps: Vec<f32>,
-    /// Parameter that a sweep visits next.
-    next: usize,
-    prior: f64,
-    n_proposed: u64,
-    n_accepted: u64,
-}
-
-impl Metropolis {
-    /// A walk that begins at the parameters of `landscape`, all with step `first_step`.
-    pub fn new(landscape: Landscape, settings: MetropolisSettings, first_step: f32) -> Self {
-        let steps = vec![first_step; landscape.n_parameters()];
-        let mut walk = Metropolis { landscape, settings, steps, next: 0, prior: 0.0, n_proposed: 0, n_accepted: 0 };
-        walk.prior = walk.sum_prior();
-        walk
+/// Makes `n_proposals` proposals at temperature `t`; `sizes` are the standard deviations by parameter, and `first` the first
+/// one that a sweep visits. Returns what the prior changed by.
+///
+/// If it `adapts`, sizes move towards the acceptance that the settings ask for, and the walk is driven.
+///
+/// # Panics
+/// If there is not one size a parameter.
+#[expect(clippy::too_many_arguments, reason = "a pure function names what it reads and writes")]
+pub fn walk(
+    landscape: &mut Landscape,
+    settings: &HeatSettings,
+    sizes: &mut [f32],
+    first: u64,
+    n_proposals: u64,
+    t: f64,
+    adapts: bool,
+    key: StreamKey,
+) -> (Tally, f64) {
+    let n = landscape.n_parameters();
+    assert_eq!(sizes.len(), n, "sizes of proposals, and parameters");
+    let mut tally = Tally { n_proposed: n_proposals, n_accepted: 0 };
+    if n == 0 {
+        return (tally, 0.0);
     }
-
-    /// The landscape.
-    pub fn landscape(&self) -> &Landscape {
-        &self.landscape
-    }
-
-    /// lambda/2 times the sum of all squared weights and biases.
-    pub fn prior(&self) -> f64 {
-        self.prior
-    }
-
-    /// Proposals made and accepted so far.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.n_proposed, self.n_accepted)
-    }
-
-    fn sum_prior(&self) -> f64 {
-        let squares = (0..self.landscape.n_parameters()).map(|p| f64::from(self.landscape.value(self.landscape.site(p)))).map(|w| w * w);
-        0.5 * self.settings.lambda * squares.sum::<f64>()
-    }
-
-    /// Computes everything anew, then makes `n_proposals` proposals at temperature `t`.
-    ///
-    /// `adapts` moves the steps towards the target acceptance, which breaks detailed balance: only before what is sampled.
-    pub fn run(&mut self, n_proposals: u64, t: f64, adapts: bool, key: StreamKey) {
-        self.landscape.refresh();
-        self.prior = self.sum_prior();
-        let grow = 1.195_f32;
-        let shrink = 1.0 / 1.105_f32;
-        let n = self.steps.len();
-        let mut stream = key.stream();
-        for k in 0..n_proposals {
-            if k % BLOCK as u64 == 0 {
-                stream = key.block((k / BLOCK as u64) as u32).stream();
-            }
-            let number = if self.settings.random_order { stream.below(n as u64) as usize } else { self.next };
-            self.next = if number + 1 == n { 0 } else { number + 1 };
-            let site = self.landscape.site(number);
-            let old = self.landscape.value(site);
-            let new = reflect(old + self.steps[number] * stream.gaussian() as f32, self.settings.bound);
-            let threshold = if t > 0.0 { -t * math::ln(stream.uniform()) } else { 0.0 };
-            let d_prior = 0.5 * self.settings.lambda * (f64::from(new) * f64::from(new) - f64::from(old) * f64::from(old));
-            let is_accepted = self.landscape.propose(site, new, threshold - d_prior).is_some();
-            if is_accepted {
-                self.landscape.accept();
-                self.prior += d_prior;
-                self.n_accepted += 1;
-            }
-            if adapts {
-                let step = &mut self.steps[number];
-                *step = (*step * if is_accepted { grow } else { shrink }).clamp(1e-6, self.settings.largest_step);
-            }
+    let a = settings.adaptation;
+    // Growing on acceptance and shrinking on refusal balance at the acceptance that is asked for.
+    let shrink = math::exp(-math::ln(GROW) * a.acceptance / (1.0 - a.acceptance)) as f32;
+    let mut next = (first % n as u64) as usize;
+    let mut prior = 0.0;
+    let mut stream = key.stream();
+    for k in 0..n_proposals {
+        if k.is_multiple_of(BLOCK as u64) {
+            stream = key.block((k / BLOCK as u64) as u32).stream();
         }
-        self.n_proposed += n_proposals;
+        // 1. Who moves where.
+        let number = if settings.order == VisitOrder::Random { stream.below(n as u64) as usize } else { next };
+        next = if number + 1 == n { 0 } else { number + 1 };
+        let site = landscape.site(number);
+        let old = landscape.value(site);
+        let new = reflect(old + sizes[number] * stream.gaussian() as f32, settings.bound);
+        // 2. What it may cost.
+        let most = if t > 0.0 { -t * math::ln(stream.uniform()) } else { 0.0 };
+        let d_prior = prior_change(settings, site, old, new);
+        // 3. What it costs.
+        let is_accepted = landscape.propose(site, new, most - d_prior).is_some();
+        if is_accepted {
+            landscape.accept();
+            prior += d_prior;
+            tally.n_accepted += 1;
+        }
+        if adapts {
+            let size = &mut sizes[number];
+            *size = (*size * if is_accepted { GROW as f32 } else { shrink }).clamp(SMALLEST_SIZE, a.largest_size);
+        }
     }
+    (tally, prior)
+}
+
+/// What the prior changes by if `site` goes from `old` to `new`.
+pub(super) fn prior_change(settings: &HeatSettings, site: Site, old: f32, new: f32) -> f64 {
+    if matches!(site, Site::Bias { .. }) && !settings.prior_on_biases {
+        return 0.0;
+    }
+    let (old, new) = (f64::from(old), f64::from(new));
+    0.5 * settings.lambda * (new - old) * (new + old)
 }
 
 /// `w` folded back into +-bound at its ends.
-fn reflect(w: f32, bound: f32) -> f32 {
+pub fn reflect(w: f32, bound: f32) -> f32 {
     let mut w = w;
     while w.abs() > bound {
         w = if w > 0.0 { 2.0 * bound - w } else { -2.0 * bound - w };
     }
     w
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beyond_a_bound_is_folded_back() {
+        let cases = [(0.5, 0.5), (1.25, 0.75), (-1.25, -0.75), (3.5, -0.5), (-5.0, -1.0), (1.0, 1.0)];
+        for (w, folded) in cases {
+            assert_eq!(reflect(w, 1.0), folded, "{w}");
+        }
+    }
 }

@@ -7,11 +7,13 @@ pub mod landscape;
 pub mod metropolis;
 mod rows;
 mod samples;
+pub mod settings;
 mod spread;
 mod wiring;
 
 pub use landscape::Landscape;
-pub use metropolis::{Metropolis, MetropolisSettings};
+pub use metropolis::{Tally, prior_energy, walk};
+pub use settings::{Adaptation, HeatBatch, HeatMethod, HeatSchedule, HeatSettings, VisitOrder};
 pub use wiring::Site;
 
 /// Why a network cannot learn by heat from these samples.
