@@ -102,13 +102,13 @@ pub(super) fn prior_change(settings: &HeatSettings, site: Site, old: f32, new: f
     0.5 * settings.lambda * (new - old) * (new + old)
 }
 
-/// `w` folded back into +-bound at its ends.
+/// `w` folded back into +-bound at its ends; what is not finite becomes not a number.
 pub fn reflect(w: f32, bound: f32) -> f32 {
-    let mut w = w;
-    while w.abs() > bound {
-        w = if w > 0.0 { 2.0 * bound - w } else { -2.0 * bound - w };
+    if w.abs() <= bound {
+        return w;
     }
-    w
+    let around = (w + bound).rem_euclid(4.0 * bound);
+    if around > 2.0 * bound { 3.0 * bound - around } else { around - bound }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! so that stepped units, gates and LIF neurons learn as smooth ones do (reference: Metropolis et al. 1953; Whitelam et al. 2021).
 
 pub mod landscape;
+pub mod langevin;
 pub mod metropolis;
 mod rows;
 mod samples;
