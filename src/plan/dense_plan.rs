@@ -4,11 +4,13 @@
 //! have no row: they act through the fields. Rows are f32, or f16 or i8 where that loses nothing
 //! (couplings that are small multiples of one unit, such as +-1). Other couplings go into f16 or
 //! i8 only if the user asks for `approximate`: the chain then samples rounded couplings, and its
-//! energies are evaluated with the true ones.
+//! energies are evaluated with the true ones. Beside f32 rows lie their high parts, two bytes a
+//! coupling more, by which most decisions are made ([`HighParts`]).
 
 use bytemuck::{Pod, Zeroable};
 
 use super::SpinPlan;
+use super::high_parts::HighParts;
 
 /// How a row stores its couplings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +30,7 @@ pub struct DenseSettings {
     pub format: Option<RowFormat>,
     /// Rounds couplings that the format cannot hold, instead of refusing them.
     pub approximate: bool,
-    /// Largest size of all rows, in bytes.
+    /// Largest size of all rows, in bytes; high parts of F32 rows, half as much again, are left out if they would exceed it.
     pub max_bytes: u64,
 }
 
@@ -130,6 +132,8 @@ pub struct DensePlan {
     pub stride: usize,
     /// The couplings.
     pub rows: DenseRows,
+    /// High parts of F32 rows, unless the couplings are too unequal for them or the rows leave them no room.
+    pub high: Option<HighParts>,
     /// The largest |J| as stored.
     pub largest: f32,
     /// Energy of one unit for I8 rows, else 1.
@@ -200,14 +204,28 @@ impl DensePlan {
             RowFormat::F16 => DenseRows::F16(filled(n_free, stride, &entries, half_of_f32)),
             RowFormat::I8 => DenseRows::I8(filled(n_free, stride, &entries, |w| (w / unit).round_ties_even().clamp(-127.0, 127.0) as i8)),
         };
+        let high = match &rows {
+            DenseRows::F32(of) if bytes / 4 * 6 <= settings.max_bytes => {
+                let outside: Vec<f64> = slots.iter().map(|&s| largest_outside(plan, s as usize)).collect();
+                HighParts::new(of.rows.as_slice(), stride, &outside)
+            }
+            _ => None,
+        };
         let largest = (largest / unit).round_ties_even().max(largest / unit);
-        Ok(DensePlan { slots, stride, rows, largest, unit, is_exact })
+        Ok(DensePlan { slots, stride, rows, high, largest, unit, is_exact })
     }
 
     /// Number of free spins, and of rows.
     pub fn n_free(&self) -> usize {
         self.slots.len()
     }
+}
+
+/// No less than the field of a slot and its clamped couplings can add up to.
+fn largest_outside(plan: &SpinPlan, slot: usize) -> f64 {
+    let (neighbours, weights) = plan.row(slot);
+    let clamped = neighbours.iter().zip(weights).filter(|&(&j, _)| j as usize >= plan.n_free());
+    f64::from(plan.fields[slot].abs()) + clamped.map(|(_, w)| f64::from(w.abs())).sum::<f64>()
 }
 
 fn filled<T: Pod>(n: usize, stride: usize, entries: &[(usize, f32)], of: impl Fn(f32) -> T) -> RowsOf<T> {

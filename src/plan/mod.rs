@@ -1,6 +1,7 @@
 //! Pure layouts that kernels execute, compiled from a world or from a model file. They hold no state.
 
 pub mod dense_plan;
+pub mod high_parts;
 pub mod ising;
 pub mod lane_edges;
 pub mod lane_rows;

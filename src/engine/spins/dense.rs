@@ -2,14 +2,23 @@
 //!
 //! Spins are visited one after another in neuron order, whatever the scan names: in a complete
 //! graph each spin is a colour class of its own, so [`Scan::Colours`] and [`Scan::Sequential`] are
-//! the same walk here. Integer rows keep integer fields, exact for ever; f32 and f16 rows keep f32
-//! fields, which are recomputed by [`SpinSampler::refresh`] and after every
-//! [`SWEEPS_PER_REFRESH`] sweeps.
+//! the same walk here.
+//!
+//! | rows | kept fields | a spin decides by |
+//! |---|---|---|
+//! | i8 | integers, exact for ever | them |
+//! | f32 with high parts | integers of the high parts, exact for ever | the true field, in f64 from the state; the kept one bounds it, which is nearly always enough |
+//! | f16, and f32 without | f32, recomputed by [`SpinSampler::refresh`] and after every [`SWEEPS_PER_REFRESH`] sweeps | them |
+//!
+//! With high parts the energy changes by that of the high parts, which is off by at most half the
+//! sum of all margins (1e-6 of the energy is usual) and does not drift; it is recomputed as f32
+//! fields are.
 
 use std::sync::Arc;
 
 use crate::kernels::replica::{
-    BitRows, DenseCoupling, DenseField, DenseJob, DenseSwept, FloatRule, GROUP, decide_float, push_dense, sweep_dense,
+    BitRows, BoundedJob, DenseCoupling, DenseField, DenseJob, DenseSwept, FloatRule, GROUP, Visit, decide_float, high_pairs, push_dense,
+    sweep_dense, true_pairs, visit_bounded,
 };
 use crate::kernels::simd::Simd;
 use crate::plan::SpinPlan;
@@ -33,6 +42,8 @@ pub struct DenseSampler {
     /// Clamped spins by slot, after the free ones.
     clamped: Vec<i8>,
     fields: Fields,
+    /// Field and clamped neighbours by position, for true fields; empty without high parts.
+    outside: Vec<f64>,
     /// The rows as bits, if all couplings have one size: for sweeps in which adding the rows of all flips costs more.
     bits: Option<BitRows>,
     /// True after such a sweep: fields are to be counted from the bits before they are read.
@@ -52,6 +63,8 @@ enum Fields {
     I16(Lines<i16>),
     I32(Lines<i32>),
     F32(Lines<f32>),
+    /// Of the high parts, in their units.
+    High(Lines<i32>),
 }
 
 /// Runs `$body` with `$rows` (couplings) and `$fields` (a slice) bound to the plan's kinds of numbers.
@@ -101,6 +114,7 @@ impl DenseSampler {
         let fields = match &dense.rows {
             DenseRows::I8(_) if largest < f64::from(i16::MAX) => Fields::I16(Lines::zeros(dense.stride)),
             DenseRows::I8(_) => Fields::I32(Lines::zeros(dense.stride)),
+            DenseRows::F32(_) if dense.high.is_some() => Fields::High(Lines::zeros(dense.stride)),
             DenseRows::F32(_) | DenseRows::F16(_) => Fields::F32(Lines::zeros(dense.stride)),
         };
         let mut sampler = DenseSampler {
@@ -110,6 +124,7 @@ impl DenseSampler {
             up: vec![0; dense.stride / GROUP],
             clamped: vec![-1; plan.n_spins() - plan.n_free()],
             fields,
+            outside: Vec::new(),
             bits: bit_rows(&dense),
             is_stale: false,
             last_flips: 0,
@@ -129,25 +144,33 @@ impl DenseSampler {
         &self.dense
     }
 
-    /// True if local fields are integers.
+    /// True if spins decide by integers, which the couplings and fields are multiples of.
     pub fn has_integer_fields(&self) -> bool {
-        !matches!(self.fields, Fields::F32(_))
+        matches!(self.fields, Fields::I16(_) | Fields::I32(_))
     }
 
     /// Recomputes fields and energy from the spins, after asserting that the kept ones agree.
     ///
     /// # Panics
-    /// If the kept energy differs by 1e-4 (1 + |E|) or more (integers: at all), which is a bug.
+    /// If they do not, which is a bug. Integers have to be equal; an energy of floats may differ by less than
+    /// 1e-4 (1 + |E|), that of high parts by less than the sum of all margins.
     pub fn audit(&mut self) {
         self.freshen();
         let (energy, fields) = (self.energy, self.fields.clone());
         self.rebuild();
         if self.has_integer_fields() {
             assert_eq!(energy, self.energy, "kept and recomputed energy, in units");
+        }
+        let limit = match (&self.fields, &self.dense.high) {
+            (Fields::High(_), Some(high)) => {
+                let margins = high.margins.as_slice().iter().map(|&m| f64::from(m)).sum::<f64>();
+                margins * high.unit + 1e-12 * (1.0 + self.energy.abs())
+            }
+            _ => 1e-4 * (1.0 + self.energy.abs()),
+        };
+        assert!((energy - self.energy).abs() < limit, "kept energy {energy}, recomputed {}: more than {limit} apart", self.energy);
+        if !matches!(self.fields, Fields::F32(_)) {
             assert!(fields == self.fields, "kept and recomputed fields differ");
-        } else {
-            let limit = 1e-4 * (1.0 + self.energy.abs());
-            assert!((energy - self.energy).abs() < limit, "kept energy {energy}, recomputed {}: more than {limit} apart", self.energy);
         }
     }
 
@@ -161,27 +184,55 @@ impl DenseSampler {
             match &mut self.fields {
                 Fields::I16(fields) => fields.as_mut_slice().iter_mut().zip(counted).for_each(|(field, x)| *field = x as i16),
                 Fields::I32(fields) => fields.as_mut_slice().copy_from_slice(&counted),
-                Fields::F32(_) => unreachable!("bits go with integer fields"),
+                Fields::F32(_) | Fields::High(_) => unreachable!("bits go with integer fields"),
             }
         }
+    }
+
+    /// What acts on a position from outside: the field and clamped neighbours.
+    fn outside_of(&self, p: usize) -> f64 {
+        let (slot, n_free) = (self.dense.slots[p] as usize, self.plan.n_free());
+        let (neighbours, weights) = self.plan.row(slot);
+        let clamped = neighbours.iter().zip(weights).filter(|&(&j, _)| j as usize >= n_free);
+        f64::from(self.plan.fields[slot]) + clamped.map(|(&j, &w)| f64::from(w) * f64::from(self.clamped[j as usize - n_free])).sum::<f64>()
+    }
+
+    /// Recomputes the energy from true fields, and the fields of the high parts.
+    fn rebuild_high(&mut self) {
+        let (Some(high), DenseRows::F32(of)) = (&self.dense.high, &self.dense.rows) else { unreachable!("high parts go with f32 rows") };
+        let mut outside = std::mem::take(&mut self.outside);
+        outside.clear();
+        outside.extend((0..self.dense.n_free()).map(|p| self.outside_of(p)));
+        let mut energy = 0.0;
+        for (p, (row, outside)) in of.rows.as_slice().chunks_exact(self.dense.stride).zip(&outside).enumerate() {
+            let half_pairs = 0.5 * true_pairs(self.simd, row, &self.up);
+            energy -= if self.is_up_at(p) { half_pairs + outside } else { -(half_pairs + outside) };
+        }
+        let kept = |p: usize| high_pairs(high, p, &self.up) + (outside[p] / high.unit).round_ties_even() as i32;
+        let mut fields = Lines::zeros(self.dense.stride);
+        fields.as_mut_slice().iter_mut().zip(0..outside.len()).for_each(|(field, p)| *field = kept(p));
+        self.fields = Fields::High(fields);
+        self.outside = outside;
+        self.energy = energy;
     }
 
     /// Recomputes fields and energy from the spins and the rows, in f64.
     fn rebuild(&mut self) {
         self.sweeps_since_refresh = 0;
         self.is_stale = false;
-        let (n, stride, n_free) = (self.dense.n_free(), self.dense.stride, self.plan.n_free());
+        if self.dense.high.is_some() {
+            self.rebuild_high();
+            return;
+        }
+        let (n, stride) = (self.dense.n_free(), self.dense.stride);
         let is_integer = self.has_integer_fields();
         let unit = f64::from(self.dense.unit);
         let signs: Vec<f64> = (0..n).map(|p| if self.is_up_at(p) { 1.0 } else { -1.0 }).collect();
         let mut twice_pairs = 0.0;
         let mut sites = 0.0;
-        for (p, &slot) in self.dense.slots.iter().enumerate() {
-            // 1. What acts from outside: the field and clamped neighbours, in steps.
-            let (neighbours, weights) = self.plan.row(slot as usize);
-            let clamped = neighbours.iter().zip(weights).filter(|&(&j, _)| j as usize >= n_free);
-            let outside = f64::from(self.plan.fields[slot as usize])
-                + clamped.map(|(&j, &w)| f64::from(w) * f64::from(self.clamped[j as usize - n_free])).sum::<f64>();
+        for p in 0..n {
+            // 1. What acts from outside, in steps.
+            let outside = self.outside_of(p);
             let outside = if is_integer { (outside / unit).round_ties_even() } else { outside };
             // 2. The row.
             let row = p * stride..p * stride + n;
@@ -199,6 +250,7 @@ impl DenseSampler {
                 Fields::I16(fields) => fields.as_mut_slice()[p] = (inside + outside) as i16,
                 Fields::I32(fields) => fields.as_mut_slice()[p] = (inside + outside) as i32,
                 Fields::F32(fields) => fields.as_mut_slice()[p] = (inside + outside) as f32,
+                Fields::High(_) => unreachable!("high parts have fields of their own making"),
             }
         }
         self.energy = -0.5 * twice_pairs - sites;
@@ -229,8 +281,22 @@ impl DenseSampler {
         float_rule(rule, self.beta * f64::from(self.dense.unit))
     }
 
+    /// Visits spins by the high parts of couplings, if the rows have them.
+    fn visit_by_high_parts(&mut self, visit: Visit) -> Option<DenseSwept> {
+        let (Fields::High(fields), Some(high), DenseRows::F32(of)) = (&mut self.fields, &self.dense.high, &self.dense.rows) else {
+            return None;
+        };
+        let (fields, up) = (fields.as_mut_slice(), self.up.as_mut_slice());
+        let mut swept = visit_bounded(self.simd, BoundedJob { rows: of.rows.as_slice(), high, outside: &self.outside, fields, up }, visit);
+        swept.aligned *= high.unit;
+        Some(swept)
+    }
+
     fn walk(&mut self, rule: Rule, key: StreamKey) -> DenseSwept {
         let rule = self.rule_in_steps(rule);
+        if let Some(swept) = self.visit_by_high_parts(Visit::InOrder(rule, key)) {
+            return swept;
+        }
         let (n, largest) = (self.dense.n_free(), self.dense.largest);
         // A row is added in lines of 64 numbers, a line in the time of eight pushes to one field; either way the spins follow the same path.
         let pulls = self.bits.as_ref().is_some_and(|bits| self.last_flips * (self.dense.stride / 8) as u64 > bits.cost(self.simd));
@@ -250,6 +316,9 @@ impl DenseSampler {
     fn sweep_at_random(&mut self, rule: Rule, key: StreamKey) -> DenseSwept {
         self.freshen();
         let rule = self.rule_in_steps(rule);
+        if let Some(swept) = self.visit_by_high_parts(Visit::AtRandom(rule, key)) {
+            return swept;
+        }
         let n = self.dense.n_free();
         with_kinds!(self, |of, fields| visit_at_random(of.rows.as_slice(), fields, &mut self.up, n, rule, key))
     }
@@ -357,6 +426,10 @@ impl SpinSampler for DenseSampler {
         };
         self.freshen();
         let p = p as usize;
+        if let Some(swept) = self.visit_by_high_parts(Visit::Flip(p)) {
+            self.energy += 2.0 * swept.aligned;
+            return;
+        }
         let was_up = self.is_up_at(p);
         self.up[p / GROUP] ^= 1 << (p % GROUP);
         let field = with_kinds!(self, |of, fields| {

@@ -6,8 +6,10 @@ use std::ops::Range;
 
 use crate::kernels::simd::Simd;
 use crate::math::LN_F32;
+use crate::plan::high_parts::TILE;
 use crate::random::{StreamKey, Xoshiro8};
 
+use super::bounded::{BoundedJob, FAR, NEAR_NOUGHT, SLACK, Visit, pairs_with, visit_with};
 use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
 use super::pull::{BitRows, GROUPS_PER_WORD, fill_with};
@@ -54,6 +56,59 @@ pub(super) unsafe fn fill(rows: &BitRows, groups: Range<usize>, up: &[[u16; GROU
 #[target_feature(enable = "avx2,popcnt")]
 pub(super) unsafe fn dense<F: DenseField, W: DenseCoupling<F>>(job: DenseJob<'_, F, W>) -> DenseSwept {
     sweep_with(Avx2(()), job)
+}
+
+/// Visits spins by the high parts of their couplings.
+///
+/// # Safety
+/// As for [`levels`].
+#[target_feature(enable = "avx2,popcnt")]
+pub(super) unsafe fn bounded(job: BoundedJob<'_>, visit: Visit) -> DenseSwept {
+    visit_with(Avx2(()), job, visit)
+}
+
+/// Sums a row.
+///
+/// # Safety
+/// As for [`levels`].
+#[target_feature(enable = "avx2,popcnt")]
+pub(super) unsafe fn true_pairs(row: &[f32], up: &[u16]) -> f64 {
+    pairs_with(Avx2(()), row, up)
+}
+
+/// The two bounds of eight thresholds.
+#[inline(always)]
+unsafe fn bounds(threshold: __m256, units: f32, margin: __m256) -> [__m256i; 2] {
+    // SAFETY: the caller holds an Avx2 token.
+    unsafe {
+        let units = _mm256_set1_ps(units);
+        let size = _mm256_andnot_ps(_mm256_set1_ps(-0.0), threshold);
+        let near = _mm256_add_ps(_mm256_mul_ps(size, _mm256_set1_ps(SLACK)), _mm256_set1_ps(NEAR_NOUGHT));
+        let slack = _mm256_add_ps(_mm256_mul_ps(near, units), margin);
+        let x = _mm256_mul_ps(threshold, units);
+        [whole(_mm256_sub_ps(x, slack)), whole(_mm256_add_ps(x, slack))]
+    }
+}
+
+/// Whole units of bounds, cut off at the farthest.
+#[inline(always)]
+unsafe fn whole(x: __m256) -> __m256i {
+    // SAFETY: the caller holds an Avx2 token.
+    unsafe { _mm256_cvttps_epi32(_mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-FAR)), _mm256_set1_ps(FAR))) }
+}
+
+/// Adds half a tile of two rows of high parts, times their factors, to the fields that it holds: eight of each sixteen.
+#[inline(always)]
+unsafe fn push_half(sum: [__m256i; 2], rows: [&[i16; 16]; 2], factors: [i16; 2]) -> [__m256i; 2] {
+    // SAFETY: the caller holds an Avx2 token; half a tile is 32 bytes.
+    unsafe {
+        let (a, b) = (_mm256_loadu_si256(rows[0].as_ptr().cast()), _mm256_loadu_si256(rows[1].as_ptr().cast()));
+        let factors = _mm256_set1_epi32(i32::from(factors[0] as u16) | i32::from(factors[1]) << 16);
+        [
+            _mm256_add_epi32(sum[0], _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), factors)),
+            _mm256_add_epi32(sum[1], _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), factors)),
+        ]
+    }
 }
 
 /// Counts the uniform numbers that accept a level.
@@ -299,6 +354,47 @@ impl Lanes for Avx2 {
             _mm256_storeu_si256(lanes.as_mut_ptr().add(8).cast(), x[1]);
         }
         Scalar.ints_total(lanes)
+    }
+
+    #[inline(always)]
+    fn ints_add_signed(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints {
+        let x = self.ints_negate_unless(x, mask);
+        // SAFETY: the token proves AVX2.
+        unsafe { [_mm256_add_epi32(sum[0], x[0]), _mm256_add_epi32(sum[1], x[1])] }
+    }
+
+    #[inline(always)]
+    fn ints_at_most(self, x: Self::Ints, limit: Self::Ints) -> u16 {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let above = |half: usize| _mm256_castsi256_ps(_mm256_cmpgt_epi32(x[half], limit[half]));
+            !gathered_signs([above(0), above(1)])
+        }
+    }
+
+    #[inline(always)]
+    fn ints_at(self, x: Self::Ints, k: u32) -> i32 {
+        let mut lanes = [0; GROUP];
+        self.ints_store(x, &mut lanes);
+        lanes[k as usize]
+    }
+
+    #[inline(always)]
+    fn ints_bounds(self, thresholds: Self::Floats, units: f32, margins: Self::Floats) -> [Self::Ints; 2] {
+        // SAFETY: the token proves AVX2.
+        let [low, high] = [0, 1].map(|half| unsafe { bounds(thresholds[half], units, margins[half]) });
+        [[low[0], high[0]], [low[1], high[1]]]
+    }
+
+    #[inline(always)]
+    fn shorts_push(self, sum: [Self::Ints; 2], rows: [&[i16; TILE]; 2], factors: [i16; 2]) -> [Self::Ints; 2] {
+        let (a, b) = (rows[0].as_chunks::<16>().0, rows[1].as_chunks::<16>().0);
+        // SAFETY: the token proves AVX2. Rows interleave within halves of a register: half a tile holds half of each sixteen fields.
+        unsafe {
+            let first = push_half([sum[0][0], sum[1][0]], [&a[0], &b[0]], factors);
+            let second = push_half([sum[0][1], sum[1][1]], [&a[1], &b[1]], factors);
+            [[first[0], second[0]], [first[1], second[1]]]
+        }
     }
 
     #[inline(always)]

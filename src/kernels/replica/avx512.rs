@@ -6,8 +6,10 @@ use std::ops::Range;
 
 use crate::kernels::simd::Simd;
 use crate::math::LN_F32;
+use crate::plan::high_parts::TILE;
 use crate::random::{StreamKey, Xoshiro8};
 
+use super::bounded::{BoundedJob, FAR, NEAR_NOUGHT, SLACK, Visit, pairs_with, visit_with};
 use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
 use super::pull::{BitRows, GROUPS_PER_WORD, fill_with};
@@ -54,6 +56,24 @@ pub(super) unsafe fn fill(rows: &BitRows, groups: Range<usize>, up: &[[u16; GROU
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,bmi1,bmi2,popcnt")]
 pub(super) unsafe fn dense<F: DenseField, W: DenseCoupling<F>>(job: DenseJob<'_, F, W>) -> DenseSwept {
     sweep_with(Avx512(()), job)
+}
+
+/// Visits spins by the high parts of their couplings.
+///
+/// # Safety
+/// As for [`levels`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn bounded(job: BoundedJob<'_>, visit: Visit) -> DenseSwept {
+    visit_with(Avx512(()), job, visit)
+}
+
+/// Sums a row.
+///
+/// # Safety
+/// As for [`levels`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn true_pairs(row: &[f32], up: &[u16]) -> f64 {
+    pairs_with(Avx512(()), row, up)
 }
 
 /// Counts the uniform numbers that accept a level.
@@ -107,6 +127,13 @@ unsafe fn ln(x: __m512) -> __m512 {
         let y = _mm512_sub_ps(y, _mm512_mul_ps(_mm512_set1_ps(0.5), z));
         _mm512_add_ps(_mm512_add_ps(t, y), _mm512_mul_ps(exponent, _mm512_set1_ps(0.693_359_4)))
     }
+}
+
+/// Whole units of bounds, cut off at the farthest.
+#[inline(always)]
+unsafe fn whole(x: __m512) -> __m512i {
+    // SAFETY: the caller holds an Avx512 token.
+    unsafe { _mm512_cvttps_epi32(_mm512_min_ps(_mm512_max_ps(x, _mm512_set1_ps(-FAR)), _mm512_set1_ps(FAR))) }
 }
 
 impl Lanes for Avx512 {
@@ -223,6 +250,49 @@ impl Lanes for Avx512 {
     fn ints_total(self, x: __m512i) -> i64 {
         // SAFETY: the token proves AVX-512.
         i64::from(unsafe { _mm512_reduce_add_epi32(x) })
+    }
+
+    #[inline(always)]
+    fn ints_add_signed(self, sum: __m512i, x: __m512i, mask: u16) -> __m512i {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_add_epi32(sum, _mm512_mask_sub_epi32(x, !mask, _mm512_setzero_si512(), x)) }
+    }
+
+    #[inline(always)]
+    fn ints_at_most(self, x: __m512i, limit: __m512i) -> u16 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_cmple_epi32_mask(x, limit) }
+    }
+
+    #[inline(always)]
+    fn ints_at(self, x: __m512i, k: u32) -> i32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_cvtsi512_si32(_mm512_maskz_compress_epi32(1 << k, x)) }
+    }
+
+    #[inline(always)]
+    fn ints_bounds(self, thresholds: __m512, units: f32, margins: __m512) -> [__m512i; 2] {
+        // SAFETY: the token proves AVX-512.
+        unsafe {
+            let units = _mm512_set1_ps(units);
+            let near = _mm512_add_ps(_mm512_mul_ps(_mm512_abs_ps(thresholds), _mm512_set1_ps(SLACK)), _mm512_set1_ps(NEAR_NOUGHT));
+            let slack = _mm512_add_ps(_mm512_mul_ps(near, units), margins);
+            let x = _mm512_mul_ps(thresholds, units);
+            [whole(_mm512_sub_ps(x, slack)), whole(_mm512_add_ps(x, slack))]
+        }
+    }
+
+    #[inline(always)]
+    fn shorts_push(self, sum: [__m512i; 2], rows: [&[i16; TILE]; 2], factors: [i16; 2]) -> [__m512i; 2] {
+        // SAFETY: the token proves AVX-512; a tile is 64 bytes.
+        unsafe {
+            let (a, b) = (_mm512_loadu_si512(rows[0].as_ptr().cast()), _mm512_loadu_si512(rows[1].as_ptr().cast()));
+            let factors = _mm512_set1_epi32(i32::from(factors[0] as u16) | i32::from(factors[1]) << 16);
+            [
+                _mm512_add_epi32(sum[0], _mm512_madd_epi16(_mm512_unpacklo_epi16(a, b), factors)),
+                _mm512_add_epi32(sum[1], _mm512_madd_epi16(_mm512_unpackhi_epi16(a, b), factors)),
+            ]
+        }
     }
 
     #[inline(always)]

@@ -3,8 +3,10 @@
 use crate::kernels::simd::Simd;
 use crate::math;
 use crate::plan::dense_plan::f32_of_half;
+use crate::plan::high_parts::{TILE, place};
 use crate::random::{StreamKey, Xoshiro8, uniform_f32_from};
 
+use super::bounded::bounds;
 use super::pull::{BitRows, GROUPS_PER_WORD};
 use super::rows::GROUP;
 use super::sweep::Flips;
@@ -51,6 +53,16 @@ pub(super) trait Lanes: Copy {
     /// sum + x where the mask is set, sum elsewhere.
     fn ints_add_where(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints;
     fn ints_total(self, x: Self::Ints) -> i64;
+    /// sum + x where the mask is set, sum - x elsewhere.
+    fn ints_add_signed(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints;
+    /// Where x is at most the limit.
+    fn ints_at_most(self, x: Self::Ints, limit: Self::Ints) -> u16;
+    /// Number k of sixteen.
+    fn ints_at(self, x: Self::Ints, k: u32) -> i32;
+    /// What `bounded::bounds` says of each.
+    fn ints_bounds(self, thresholds: Self::Floats, units: f32, margins: Self::Floats) -> [Self::Ints; 2];
+    /// Adds two tiles of high parts, stored as `high_parts::place` says, times their factors.
+    fn shorts_push(self, sum: [Self::Ints; 2], rows: [&[i16; TILE]; 2], factors: [i16; 2]) -> [Self::Ints; 2];
 
     fn table(self, table: &AcceptTable) -> Self::Table;
     /// Which levels accept: the odd uniform of `bits` is at most the level's threshold. `REACH` is the table's kind of lookup: 0 to 3 in the order of `Reach`.
@@ -166,6 +178,36 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn ints_total(self, x: Self::Ints) -> i64 {
         x.iter().map(|&x| i64::from(x)).sum()
+    }
+
+    #[inline(always)]
+    fn ints_add_signed(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints {
+        std::array::from_fn(|k| if mask >> k & 1 == 1 { sum[k].wrapping_add(x[k]) } else { sum[k].wrapping_sub(x[k]) })
+    }
+
+    #[inline(always)]
+    fn ints_at_most(self, x: Self::Ints, limit: Self::Ints) -> u16 {
+        mask_of(|k| x[k] <= limit[k])
+    }
+
+    #[inline(always)]
+    fn ints_at(self, x: Self::Ints, k: u32) -> i32 {
+        x[k as usize]
+    }
+
+    #[inline(always)]
+    fn ints_bounds(self, thresholds: Self::Floats, units: f32, margins: Self::Floats) -> [Self::Ints; 2] {
+        [0, 1].map(|end| std::array::from_fn(|k| bounds(thresholds[k], units, margins[k])[end]))
+    }
+
+    #[inline(always)]
+    fn shorts_push(self, mut sum: [Self::Ints; 2], rows: [&[i16; TILE]; 2], factors: [i16; 2]) -> [Self::Ints; 2] {
+        for c in 0..TILE {
+            for (row, factor) in rows.into_iter().zip(factors) {
+                sum[c / GROUP][c % GROUP] += i32::from(row[place(c)]) * i32::from(factor);
+            }
+        }
+        sum
     }
 
     #[inline(always)]

@@ -2,8 +2,9 @@
 //!
 //! `lanes` holds the operations and their scalar meaning, `sweep` the skeleton, `avx2` and `avx512`
 //! the vector forms, `scatter` the push of flips, `pull` its counterpart for hot sweeps, `rows` the layout, `table` integer
-//! thresholds; `dense` is the sweep over dense couplings, `parallel` the sweep on several threads.
+//! thresholds; `dense` is the sweep over dense couplings, `bounded` the one by their high parts, `parallel` the sweep on several threads.
 
+mod bounded;
 mod colours;
 mod dense;
 mod lanes;
@@ -23,6 +24,7 @@ mod avx512;
 #[cfg(test)]
 mod proof;
 
+pub use bounded::{BoundedJob, Visit, high_pairs, true_pairs, visit_bounded};
 pub use colours::{FloatRule, State, Swept, sweep_bits, sweep_floats, sweep_ints};
 pub use dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, push_dense, sweep_dense};
 pub use parallel::Regions;
