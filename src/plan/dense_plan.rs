@@ -222,7 +222,7 @@ impl DensePlan {
 }
 
 /// No less than the field of a slot and its clamped couplings can add up to.
-fn largest_outside(plan: &SpinPlan, slot: usize) -> f64 {
+pub(crate) fn largest_outside(plan: &SpinPlan, slot: usize) -> f64 {
     let (neighbours, weights) = plan.row(slot);
     let clamped = neighbours.iter().zip(weights).filter(|&(&j, _)| j as usize >= plan.n_free());
     f64::from(plan.fields[slot].abs()) + clamped.map(|(_, w)| f64::from(w.abs())).sum::<f64>()

@@ -11,8 +11,8 @@
 //! | f16, and f32 without | f32, recomputed by [`SpinSampler::refresh`] and after every [`SWEEPS_PER_REFRESH`] sweeps | them |
 //!
 //! With high parts the energy changes by that of the high parts, which is off by at most half the
-//! sum of all margins (1e-6 of the energy is usual) and does not drift; it is recomputed as f32
-//! fields are.
+//! sum of all margins (1e-6 of the energy is usual) and does not drift;
+//! [`SpinSampler::refresh`] recomputes it from true fields.
 
 use std::sync::Arc;
 
@@ -197,23 +197,25 @@ impl DenseSampler {
         f64::from(self.plan.fields[slot]) + clamped.map(|(&j, &w)| f64::from(w) * f64::from(self.clamped[j as usize - n_free])).sum::<f64>()
     }
 
-    /// Recomputes the energy from true fields, and the fields of the high parts.
-    fn rebuild_high(&mut self) {
-        let (Some(high), DenseRows::F32(of)) = (&self.dense.high, &self.dense.rows) else { unreachable!("high parts go with f32 rows") };
-        let mut outside = std::mem::take(&mut self.outside);
-        outside.clear();
-        outside.extend((0..self.dense.n_free()).map(|p| self.outside_of(p)));
+    /// The energy by true fields.
+    fn true_energy(&self, rows: &[f32]) -> f64 {
         let mut energy = 0.0;
-        for (p, (row, outside)) in of.rows.as_slice().chunks_exact(self.dense.stride).zip(&outside).enumerate() {
+        for (p, (row, outside)) in rows.chunks_exact(self.dense.stride).zip(&self.outside).enumerate() {
             let half_pairs = 0.5 * true_pairs(self.simd, row, &self.up);
             energy -= if self.is_up_at(p) { half_pairs + outside } else { -(half_pairs + outside) };
         }
-        let kept = |p: usize| high_pairs(high, p, &self.up) + (outside[p] / high.unit).round_ties_even() as i32;
-        let mut fields = Lines::zeros(self.dense.stride);
-        fields.as_mut_slice().iter_mut().zip(0..outside.len()).for_each(|(field, p)| *field = kept(p));
-        self.fields = Fields::High(fields);
-        self.outside = outside;
-        self.energy = energy;
+        energy
+    }
+
+    /// Recomputes the energy by true fields, and the fields of the high parts.
+    fn rebuild_high(&mut self) {
+        let (Some(high), DenseRows::F32(of)) = (&self.dense.high, &self.dense.rows) else { unreachable!("high parts go with f32 rows") };
+        self.outside = (0..self.dense.n_free()).map(|p| self.outside_of(p)).collect();
+        self.energy = self.true_energy(of.rows.as_slice());
+        let Fields::High(fields) = &mut self.fields else { unreachable!("high parts have fields of their own") };
+        for ((field, pairs), outside) in fields.as_mut_slice().iter_mut().zip(high_pairs(high, &self.up)).zip(&self.outside) {
+            *field = pairs + (outside / high.unit).round_ties_even() as i32;
+        }
     }
 
     /// Recomputes fields and energy from the spins and the rows, in f64.
@@ -382,7 +384,7 @@ impl SpinSampler for DenseSampler {
     }
 
     fn sweep(&mut self, rule: Rule, scan: Scan, key: SweepKey) {
-        if self.sweeps_since_refresh == SWEEPS_PER_REFRESH && !self.has_integer_fields() {
+        if self.sweeps_since_refresh == SWEEPS_PER_REFRESH && matches!(self.fields, Fields::F32(_)) {
             self.audit();
         }
         self.sweeps_since_refresh += 1;
@@ -455,8 +457,10 @@ impl SpinSampler for DenseSampler {
     /// Float caches are recomputed; exact ones are only checked, once in [`REFRESHES_PER_AUDIT`] times.
     fn refresh(&mut self) {
         self.refreshes += 1;
-        if !self.has_integer_fields() || self.refreshes.is_multiple_of(REFRESHES_PER_AUDIT) {
+        if matches!(self.fields, Fields::F32(_)) || self.refreshes.is_multiple_of(REFRESHES_PER_AUDIT) {
             self.audit();
+        } else if let (Fields::High(_), DenseRows::F32(of)) = (&self.fields, &self.dense.rows) {
+            self.energy = self.true_energy(of.rows.as_slice());
         }
     }
 

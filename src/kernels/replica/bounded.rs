@@ -108,16 +108,15 @@ pub fn true_pairs(simd: Simd, row: &[f32], up: &[u16]) -> f64 {
     }
 }
 
-/// The sum of h s over the row of `position`.
-pub fn high_pairs(high: &HighParts, position: usize, up: &[u16]) -> i32 {
-    let row = &high.rows.as_slice()[position * up.len() * GROUP..(position + 1) * up.len() * GROUP];
-    let tiles = row.as_chunks::<TILE>().0.iter().zip(up.as_chunks::<{ TILE / GROUP }>().0);
-    tiles
-        .map(|(tile, up)| {
-            let sign = |c: usize| if up[c / GROUP] >> (c % GROUP) & 1 == 1 { 1 } else { -1 };
-            (0..TILE).map(|c| i32::from(tile[place(c)]) * sign(c)).sum::<i32>()
-        })
-        .sum()
+/// The sums of h s over all rows.
+pub fn high_pairs(high: &HighParts, up: &[u16]) -> Vec<i32> {
+    // Signs in the order of the tiles, so that the sums are plain products of 16-bit numbers.
+    let mut signs = vec![0_i16; up.len() * GROUP];
+    for (t, tile) in signs.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
+        (0..TILE).for_each(|c| tile[place(c)] = if is_up(up, t * TILE + c) { 1 } else { -1 });
+    }
+    let rows = high.rows.as_slice().chunks_exact(signs.len());
+    rows.map(|row| row.iter().zip(&signs).map(|(&h, &s)| i32::from(h) * i32::from(s)).sum()).collect()
 }
 
 impl BoundedJob<'_> {
