@@ -57,7 +57,12 @@ impl HighParts {
         }
         let n = outside.len();
         let unit = largest / LARGEST;
-        let mut high = HighParts { rows: Lines::zeros(n * stride), blocks: Lines::zeros(n * 16), unit, margins: Lines::zeros(stride) };
+        let mut high = HighParts {
+            rows: Lines::zeros(n * stride),
+            blocks: Lines::zeros(n.next_multiple_of(16) * 16),
+            unit,
+            margins: Lines::zeros(stride),
+        };
         let mut typical_margins = 0.0;
         for (p, (row, &outside)) in rows.chunks_exact(stride).zip(outside).enumerate() {
             // 1. The row, what it leaves out, and the sizes of its fields.

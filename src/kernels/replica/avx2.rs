@@ -97,6 +97,13 @@ unsafe fn whole(x: __m256) -> __m256i {
     unsafe { _mm256_cvttps_epi32(_mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-FAR)), _mm256_set1_ps(FAR))) }
 }
 
+/// Both halves of eight i32, added in i64.
+#[inline(always)]
+unsafe fn wide_halves(x: __m256i) -> __m256i {
+    // SAFETY: the caller holds an Avx2 token.
+    unsafe { _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(x)), _mm256_cvtepi32_epi64(_mm256_extracti128_si256::<1>(x))) }
+}
+
 /// Adds half a tile of two rows of high parts, times their factors, to the fields that it holds: eight of each sixteen.
 #[inline(always)]
 unsafe fn push_half(sum: [__m256i; 2], rows: [&[i16; 16]; 2], factors: [i16; 2]) -> [__m256i; 2] {
@@ -357,13 +364,6 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn ints_add_signed(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints {
-        let x = self.ints_negate_unless(x, mask);
-        // SAFETY: the token proves AVX2.
-        unsafe { [_mm256_add_epi32(sum[0], x[0]), _mm256_add_epi32(sum[1], x[1])] }
-    }
-
-    #[inline(always)]
     fn ints_at_most(self, x: Self::Ints, limit: Self::Ints) -> u16 {
         // SAFETY: the token proves AVX2.
         unsafe {
@@ -373,10 +373,15 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn ints_at(self, x: Self::Ints, k: u32) -> i32 {
-        let mut lanes = [0; GROUP];
-        self.ints_store(x, &mut lanes);
-        lanes[k as usize]
+    fn ints_total_where(self, x: Self::Ints, mask: u16) -> i64 {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let kept = spread(mask);
+            let sum = _mm256_add_epi64(wide_halves(_mm256_and_si256(x[0], kept[0])), wide_halves(_mm256_and_si256(x[1], kept[1])));
+            let mut lanes = [0_i64; 4];
+            _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sum);
+            lanes.iter().sum()
+        }
     }
 
     #[inline(always)]

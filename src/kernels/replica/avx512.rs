@@ -253,21 +253,19 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn ints_add_signed(self, sum: __m512i, x: __m512i, mask: u16) -> __m512i {
-        // SAFETY: the token proves AVX-512.
-        unsafe { _mm512_add_epi32(sum, _mm512_mask_sub_epi32(x, !mask, _mm512_setzero_si512(), x)) }
-    }
-
-    #[inline(always)]
     fn ints_at_most(self, x: __m512i, limit: __m512i) -> u16 {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_cmple_epi32_mask(x, limit) }
     }
 
     #[inline(always)]
-    fn ints_at(self, x: __m512i, k: u32) -> i32 {
+    fn ints_total_where(self, x: __m512i, mask: u16) -> i64 {
         // SAFETY: the token proves AVX-512.
-        unsafe { _mm512_cvtsi512_si32(_mm512_maskz_compress_epi32(1 << k, x)) }
+        unsafe {
+            let x = _mm512_maskz_mov_epi32(mask, x);
+            let low = _mm512_cvtepi32_epi64(_mm512_castsi512_si256(x));
+            _mm512_reduce_add_epi64(_mm512_add_epi64(low, _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64::<1>(x))))
+        }
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@
 //! order, which depends on the state alone. Kept are only the integer fields of the high parts
 //! ([`HighParts`]): the true field lies within a margin of them, and the accept test is monotonic
 //! in it, so that a test passed at the far end of the margin is passed, and one failed at the near
-//! end is failed. Only between the two, about once in a thousand visits, the true field is summed.
+//! end is failed. Only between the two the true field is summed.
 //! Integer sums have no order and no rounding, hence neither have the results:
 //!
 //! ```text
@@ -21,7 +21,7 @@
 
 use crate::kernels::simd::Simd;
 use crate::plan::high_parts::{HighParts, TILE, place};
-use crate::random::{BLOCK, StreamKey, Xoshiro8};
+use crate::random::{BLOCK, StreamKey};
 
 use super::colours::FloatRule;
 use super::dense::DenseSwept;
@@ -124,25 +124,32 @@ impl BoundedJob<'_> {
         let (n, stride) = (self.outside.len(), self.fields.len());
         assert!(stride.is_multiple_of(2 * TILE) && self.up.len() * GROUP == stride && n <= stride, "{n} spins in rows of {stride}");
         assert!(self.rows.len() >= n * stride && self.high.rows.as_slice().len() >= n * stride, "couplings for {n} rows of {stride}");
-        assert!(self.high.blocks.as_slice().len() >= n * GROUP && self.high.margins.as_slice().len() == stride, "blocks of {n} spins");
-    }
-
-    fn stride(&self) -> usize {
-        self.fields.len()
+        assert!(
+            self.high.blocks.as_slice().len() >= n.next_multiple_of(GROUP) * GROUP && self.high.margins.as_slice().len() == stride,
+            "blocks of {n} spins"
+        );
     }
 
     /// s f of `p` by the true field.
     #[inline(always)]
     fn true_aligned<L: Lanes>(&self, lanes: L, p: usize) -> f32 {
-        let row = &self.rows[p * self.stride()..(p + 1) * self.stride()];
+        let row = &self.rows[p * self.fields.len()..(p + 1) * self.fields.len()];
         let field = pairs_with(lanes, row, self.up) + self.outside[p];
         if is_up(self.up, p) { field as f32 } else { -field as f32 }
     }
 
+    /// Flips a spin and adds its row to all fields.
     #[inline(always)]
-    fn high_row(&self, p: usize) -> &[i16] {
-        &self.high.rows.as_slice()[p * self.fields.len()..(p + 1) * self.fields.len()]
+    fn flip<L: Lanes>(&mut self, lanes: L, p: usize) {
+        let row = high_row(self.high, self.fields.len(), p);
+        self.up[p / GROUP] ^= 1 << (p % GROUP);
+        push_pairs(lanes, self.fields, &[[(row, if is_up(self.up, p) { 2 } else { -2 }), (row, 0)]]);
     }
+}
+
+#[inline(always)]
+fn high_row(high: &HighParts, stride: usize, p: usize) -> &[i16] {
+    &high.rows.as_slice()[p * stride..(p + 1) * stride]
 }
 
 fn is_up(up: &[u16], p: usize) -> bool {
@@ -161,10 +168,8 @@ pub(super) fn visit_with<L: Lanes>(lanes: L, mut job: BoundedJob<'_>, visit: Vis
         Visit::InOrder(rule, key) => sweep_with(lanes, job, rule, key),
         Visit::AtRandom(rule, key) => at_random_with(lanes, job, rule, key),
         Visit::Flip(p) => {
-            let up = is_up(job.up, p);
-            let aligned = if up { job.fields[p] } else { -job.fields[p] };
-            job.up[p / GROUP] ^= 1 << (p % GROUP);
-            push_group(lanes, &mut job, p / GROUP, 1 << (p % GROUP));
+            let aligned = if is_up(job.up, p) { job.fields[p] } else { -job.fields[p] };
+            job.flip(lanes, p);
             DenseSwept { flips: 1, aligned: f64::from(aligned), by: Some(L::SIMD) }
         }
     }
@@ -180,124 +185,119 @@ pub(super) fn pairs_with<L: Lanes>(lanes: L, row: &[f32], up: &[u16]) -> f64 {
     lanes.doubles_total(sum)
 }
 
-/// Two rows of high parts to be added, with twice their spins' new values.
-#[derive(Clone, Copy)]
-struct Pair<'a> {
-    rows: [&'a [[i16; TILE]]; 2],
-    twice_s: [i16; 2],
-}
+/// A row of high parts to be added, with twice its spin's new value.
+type Push<'a> = (&'a [i16], i16);
 
-impl<'a> Pair<'a> {
-    /// Two flips, or one beside a nought.
-    #[inline(always)]
-    fn of(first: (&'a [i16], bool), second: Option<(&'a [i16], bool)>) -> Self {
-        let twice = |up: bool| if up { 2 } else { -2 };
-        let (row, factor) = match second {
-            Some((row, up)) => (row, twice(up)),
-            None => (first.0, 0),
-        };
-        Pair { rows: [first.0.as_chunks().0, row.as_chunks().0], twice_s: [twice(first.1), factor] }
+/// Adds pairs of rows to all fields, up to eight rows in one walk.
+#[inline(always)]
+fn push_pairs<L: Lanes>(lanes: L, fields: &mut [i32], mut pairs: &[[Push<'_>; 2]]) {
+    while !pairs.is_empty() {
+        let n = pairs.len().min(4);
+        match n {
+            4 => push_together::<L, 4>(lanes, fields, pairs),
+            3 => push_together::<L, 3>(lanes, fields, pairs),
+            2 => push_together::<L, 2>(lanes, fields, pairs),
+            _ => push_together::<L, 1>(lanes, fields, pairs),
+        }
+        pairs = &pairs[n..];
     }
 }
 
-/// Adds N pairs of rows in one walk over the fields.
+/// Adds the first N pairs in one walk.
 #[inline(always)]
-fn push_pairs<L: Lanes, const N: usize>(lanes: L, fields: &mut [i32], pairs: &[Pair<'_>]) {
-    let pairs: &[Pair<'_>; N] = pairs.first_chunk().expect("N pairs");
+fn push_together<L: Lanes, const N: usize>(lanes: L, fields: &mut [i32], pairs: &[[Push<'_>; 2]]) {
+    let pairs: &[[Push<'_>; 2]; N] = pairs.first_chunk().expect("N pairs");
     let tiles = fields.as_chunks_mut::<GROUP>().0.as_chunks_mut::<2>().0;
-    let pairs = pairs.map(|pair| Pair { rows: pair.rows.map(|row| &row[..tiles.len()]), ..pair });
+    let rows: [[&[[i16; TILE]]; 2]; N] = pairs.map(|pair| pair.map(|(row, _)| &row.as_chunks().0[..tiles.len()]));
+    let twice_s = pairs.map(|pair| pair.map(|(_, twice_s)| twice_s));
     for (t, [low, high]) in tiles.iter_mut().enumerate() {
         let mut sum = [lanes.ints_load(low), lanes.ints_load(high)];
-        for pair in &pairs {
-            sum = lanes.shorts_push(sum, [&pair.rows[0][t], &pair.rows[1][t]], pair.twice_s);
+        for (rows, twice_s) in rows.iter().zip(twice_s) {
+            sum = lanes.shorts_push(sum, [&rows[0][t], &rows[1][t]], twice_s);
         }
         lanes.ints_store(sum[0], low);
         lanes.ints_store(sum[1], high);
     }
 }
 
-/// Adds the rows of the flipped positions of a group to all fields.
+/// The thresholds of a group, and what `bounds` makes of them.
+struct Bounds<L: Lanes> {
+    thresholds: L::Floats,
+    sure: L::Ints,
+    maybe: L::Ints,
+}
+
 #[inline(always)]
-fn push_group<L: Lanes>(lanes: L, job: &mut BoundedJob<'_>, g: usize, mut flipped: u16) {
-    let stride = job.fields.len();
-    let rows = job.high.rows.as_slice();
-    let up = job.up[g];
-    let mut next = || {
-        let k = flipped.trailing_zeros() as usize;
-        flipped &= flipped.wrapping_sub(1);
-        let p = g * GROUP + k;
-        (k < GROUP).then(|| (&rows[p * stride..(p + 1) * stride], up >> k & 1 == 1))
+fn group_bounds<L: Lanes>(lanes: L, rule: FloatRule, units: f32, random: &mut L::Random, margins: &[f32; GROUP]) -> Bounds<L> {
+    let uniform = lanes.random_next(random);
+    let thresholds = match rule {
+        FloatRule::Metropolis(_) => lanes.metropolis_thresholds(uniform),
+        FloatRule::HeatBath(_) => lanes.heat_bath_thresholds(uniform),
     };
-    let Some(first) = next() else { return };
-    let mut pairs = [Pair::of(first, next()); GROUP / 2];
-    let mut n = 1;
-    while let Some(first) = next() {
-        pairs[n] = Pair::of(first, next());
-        n += 1;
-    }
-    let mut left = &pairs[..n];
-    while !left.is_empty() {
-        let n = left.len().min(4);
-        match n {
-            4 => push_pairs::<L, 4>(lanes, job.fields, left),
-            3 => push_pairs::<L, 3>(lanes, job.fields, left),
-            2 => push_pairs::<L, 2>(lanes, job.fields, left),
-            _ => push_pairs::<L, 1>(lanes, job.fields, left),
-        }
-        left = &left[n..];
-    }
+    let [sure, maybe] = lanes.ints_bounds(thresholds, units, lanes.floats_load(margins));
+    Bounds { thresholds, sure, maybe }
 }
 
 #[inline(always)]
 fn sweep_with<L: Lanes>(lanes: L, mut job: BoundedJob<'_>, rule: FloatRule, key: StreamKey) -> DenseSwept {
-    let (n, stride) = (job.outside.len(), job.stride());
-    let (FloatRule::Metropolis(two_beta) | FloatRule::HeatBath(two_beta)) = rule;
-    let units = units_of(two_beta, job.high);
     let mut swept = DenseSwept { by: Some(L::SIMD), ..DenseSwept::default() };
+    let (n, stride, high) = (job.outside.len(), job.fields.len(), job.high);
+    let (FloatRule::Metropolis(two_beta) | FloatRule::HeatBath(two_beta)) = rule;
+    let units = units_of(two_beta, high);
+    let margins = high.margins.as_slice().as_chunks::<GROUP>().0;
+    let blocks = &high.blocks.as_slice().as_chunks::<GROUP>().0.as_chunks::<GROUP>().0[..n.div_ceil(GROUP)];
     let mut total = 0_i64;
-    let mut random = lanes.random_load(&Xoshiro8 { s: [[0; 8]; 4] });
-    for g in 0..n.div_ceil(GROUP) {
-        if g.is_multiple_of(GROUPS_PER_BLOCK) {
-            random = lanes.random_from(key.block((g / GROUPS_PER_BLOCK) as u32));
-        }
-        let uniform = lanes.random_next(&mut random);
-        let thresholds = match rule {
-            FloatRule::Metropolis(_) => lanes.metropolis_thresholds(uniform),
-            FloatRule::HeatBath(_) => lanes.heat_bath_thresholds(uniform),
-        };
-        let margins = lanes.floats_load(&job.high.margins.as_slice().as_chunks().0[g]);
-        let [sure, maybe] = lanes.ints_bounds(thresholds, units, margins);
-        let block = &job.high.blocks.as_slice()[g * GROUP * GROUP..];
+    let mut random = lanes.random_from(key.block(0));
+    let mut next = group_bounds(lanes, rule, units, &mut random, margins.first().unwrap_or(&[0.0; GROUP]));
+    for (g, block) in blocks.iter().enumerate() {
+        let Bounds { thresholds, sure, maybe } = next;
         let up = job.up[g];
-        // s H of the group is kept up to date flip by flip; of a spin that flipped the sign is wrong from then on, but it has had its turn.
+        // s H of the group is kept up to date flip by flip; a spin that has had its turn keeps the value it had then.
         let mut aligned = lanes.ints_negate_unless(lanes.ints_load(&job.fields.as_chunks().0[g]), up);
         let mut pending = if n - g * GROUP < GROUP { (1_u16 << (n - g * GROUP)) - 1 } else { u16::MAX };
         let mut flipped = 0_u16;
+        let mut pushes: [Push<'_>; GROUP + 2] = [(&[], 0); GROUP + 2];
+        let mut n_pushes = 0;
         loop {
             let candidates = lanes.ints_at_most(aligned, maybe) & pending;
             if candidates == 0 {
                 break;
             }
             let k = candidates.trailing_zeros();
+            let p = g * GROUP + k as usize;
+            let was_up = up >> k & 1 == 1;
             pending &= !(u16::MAX >> (15 - k));
             if lanes.ints_at_most(aligned, sure) >> k & 1 == 0 {
                 job.up[g] = up ^ flipped;
-                let aligned = job.true_aligned(lanes, g * GROUP + k as usize);
-                if two_beta * aligned > lanes.floats_at(thresholds, k) {
+                if two_beta * job.true_aligned(lanes, p) > lanes.floats_at(thresholds, k) {
                     continue;
                 }
             }
             flipped |= 1 << k;
-            total += i64::from(lanes.ints_at(aligned, k));
-            let own = block[k as usize * GROUP..].first_chunk().expect("a spin has couplings to its group");
             // s H of an equal spin falls by 2 h, of an opposite one it rises.
-            let opposite = if up >> k & 1 == 1 { !up } else { up };
-            aligned = lanes.ints_add_signed(aligned, lanes.ints_load(own), opposite);
-            lanes.prefetch(&job.high_row(g * GROUP + k as usize)[..stride.min(PREFETCH)]);
+            let rise = lanes.ints_negate_unless(lanes.ints_load(&block[k as usize]), if was_up { !up } else { up });
+            aligned = lanes.ints_add_where(aligned, rise, pending);
+            let row = high_row(high, stride, p);
+            lanes.prefetch(row.first_chunk::<PREFETCH>().map_or(row, |start| start));
+            pushes[n_pushes] = (row, if was_up { -2 } else { 2 });
+            n_pushes += 1;
         }
         job.up[g] = up ^ flipped;
-        swept.flips += u64::from(flipped.count_ones());
-        push_group(lanes, &mut job, g, flipped);
+        swept.flips += n_pushes as u64;
+        total += lanes.ints_total_where(aligned, flipped);
+        // What the next group needs is on its way while rows are added.
+        if let Some(block) = blocks.get(g + 1) {
+            if (g + 1).is_multiple_of(GROUPS_PER_BLOCK) {
+                random = lanes.random_from(key.block(((g + 1) / GROUPS_PER_BLOCK) as u32));
+            }
+            next = group_bounds(lanes, rule, units, &mut random, &margins[g + 1]);
+            lanes.prefetch(block);
+        } else {
+            next = Bounds { thresholds, sure, maybe };
+        }
+        // An odd one is added beside a nought.
+        pushes[n_pushes] = (pushes[0].0, 0);
+        push_pairs(lanes, job.fields, pushes[..n_pushes.next_multiple_of(2)].as_chunks().0);
     }
     swept.aligned = total as f64;
     swept
@@ -322,8 +322,7 @@ fn at_random_with<L: Lanes>(lanes: L, mut job: BoundedJob<'_>, rule: FloatRule, 
             if aligned <= sure || aligned <= maybe && decide_float(rule, job.true_aligned(lanes, p), bits) {
                 swept.flips += 1;
                 total += i64::from(aligned);
-                job.up[p / GROUP] ^= 1 << (p % GROUP);
-                push_group(lanes, &mut job, p / GROUP, 1 << (p % GROUP));
+                job.flip(lanes, p);
             }
         }
     }

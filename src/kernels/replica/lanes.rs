@@ -53,12 +53,10 @@ pub(super) trait Lanes: Copy {
     /// sum + x where the mask is set, sum elsewhere.
     fn ints_add_where(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints;
     fn ints_total(self, x: Self::Ints) -> i64;
-    /// sum + x where the mask is set, sum - x elsewhere.
-    fn ints_add_signed(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints;
     /// Where x is at most the limit.
     fn ints_at_most(self, x: Self::Ints, limit: Self::Ints) -> u16;
-    /// Number k of sixteen.
-    fn ints_at(self, x: Self::Ints, k: u32) -> i32;
+    /// The sum where the mask is set.
+    fn ints_total_where(self, x: Self::Ints, mask: u16) -> i64;
     /// What `bounded::bounds` says of each.
     fn ints_bounds(self, thresholds: Self::Floats, units: f32, margins: Self::Floats) -> [Self::Ints; 2];
     /// Adds two tiles of high parts, stored as `high_parts::place` says, times their factors.
@@ -181,18 +179,13 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn ints_add_signed(self, sum: Self::Ints, x: Self::Ints, mask: u16) -> Self::Ints {
-        std::array::from_fn(|k| if mask >> k & 1 == 1 { sum[k].wrapping_add(x[k]) } else { sum[k].wrapping_sub(x[k]) })
-    }
-
-    #[inline(always)]
     fn ints_at_most(self, x: Self::Ints, limit: Self::Ints) -> u16 {
         mask_of(|k| x[k] <= limit[k])
     }
 
     #[inline(always)]
-    fn ints_at(self, x: Self::Ints, k: u32) -> i32 {
-        x[k as usize]
+    fn ints_total_where(self, x: Self::Ints, mask: u16) -> i64 {
+        (0..GROUP).filter(|k| mask >> k & 1 == 1).map(|k| i64::from(x[k])).sum()
     }
 
     #[inline(always)]
@@ -202,9 +195,12 @@ impl Lanes for Scalar {
 
     #[inline(always)]
     fn shorts_push(self, mut sum: [Self::Ints; 2], rows: [&[i16; TILE]; 2], factors: [i16; 2]) -> [Self::Ints; 2] {
-        for c in 0..TILE {
-            for (row, factor) in rows.into_iter().zip(factors) {
-                sum[c / GROUP][c % GROUP] += i32::from(row[place(c)]) * i32::from(factor);
+        for (half, sum) in sum.iter_mut().enumerate() {
+            for (quarter, sum) in sum.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                let at = place(half * GROUP + quarter * 4);
+                for (k, sum) in sum.iter_mut().enumerate() {
+                    *sum += i32::from(rows[0][at + k]) * i32::from(factors[0]) + i32::from(rows[1][at + k]) * i32::from(factors[1]);
+                }
             }
         }
         sum
