@@ -239,7 +239,7 @@ fn group_bounds<L: Lanes>(lanes: L, rule: FloatRule, units: f32, random: &mut L:
 }
 
 #[inline(always)]
-fn sweep_with<L: Lanes>(lanes: L, mut job: BoundedJob<'_>, rule: FloatRule, key: StreamKey) -> DenseSwept {
+fn sweep_with<L: Lanes>(lanes: L, job: BoundedJob<'_>, rule: FloatRule, key: StreamKey) -> DenseSwept {
     let mut swept = DenseSwept { by: Some(L::SIMD), ..DenseSwept::default() };
     let (n, stride, high) = (job.outside.len(), job.fields.len(), job.high);
     let (FloatRule::Metropolis(two_beta) | FloatRule::HeatBath(two_beta)) = rule;
@@ -340,5 +340,5 @@ fn at_random_with<L: Lanes>(lanes: L, mut job: BoundedJob<'_>, rule: FloatRule, 
 pub(super) fn bounds(threshold: f32, units: f32, margin: f32) -> [i32; 2] {
     let slack = (threshold.abs() * SLACK + NEAR_NOUGHT) * units + margin;
     let x = threshold * units;
-    [(x - slack).max(-FAR).min(FAR) as i32, (x + slack).max(-FAR).min(FAR) as i32]
+    [(x - slack).clamp(-FAR, FAR) as i32, (x + slack).clamp(-FAR, FAR) as i32]
 }
