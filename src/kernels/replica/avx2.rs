@@ -367,8 +367,9 @@ impl Lanes for Avx2 {
     fn ints_at_most(self, x: Self::Ints, limit: Self::Ints) -> u16 {
         // SAFETY: the token proves AVX2.
         unsafe {
-            let above = |half: usize| _mm256_castsi256_ps(_mm256_cmpgt_epi32(x[half], limit[half]));
-            !gathered_signs([above(0), above(1)])
+            let low = _mm256_castsi256_ps(_mm256_cmpgt_epi32(x[0], limit[0]));
+            let high = _mm256_castsi256_ps(_mm256_cmpgt_epi32(x[1], limit[1]));
+            !gathered_signs([low, high])
         }
     }
 
@@ -387,7 +388,7 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn ints_bounds(self, thresholds: Self::Floats, units: f32, margins: Self::Floats) -> [Self::Ints; 2] {
         // SAFETY: the token proves AVX2.
-        let [low, high] = [0, 1].map(|half| unsafe { bounds(thresholds[half], units, margins[half]) });
+        let (low, high) = unsafe { (bounds(thresholds[0], units, margins[0]), bounds(thresholds[1], units, margins[1])) };
         [[low[0], high[0]], [low[1], high[1]]]
     }
 
