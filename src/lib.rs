@@ -19,6 +19,7 @@ pub mod kernels;
 pub mod simulation;
 pub mod topology;
 // Floor 3
+pub mod network;
 pub mod thermo;
 // Floor 4
 pub mod scene;

@@ -12,5 +12,5 @@ pub use clock::{RunSeed, StepCount};
 pub use column::Column;
 pub use energy_ledger::{EnergyLedger, NonFiniteEnergy};
 pub use metrics::Metrics;
-pub use neuron::{Activation, BestSpin, Bias, Clamped, NeuronId, SpinLanes};
+pub use neuron::{Activation, BestSpin, Bias, Clamped, Membrane, NeuronId, SpinLanes};
 pub use synapse::{Source, Target, Weight};

@@ -57,6 +57,16 @@ impl Column for Bias {
     type Element = f32;
 }
 
+/// The potential of a LIF neuron between steps; registered for kinds of recurrent LIF populations.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, PartialOrd, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Membrane(pub f32);
+
+impl Column for Membrane {
+    const NAME: &'static str = "Membrane";
+    type Element = f32;
+}
+
 /// Whether the activation is held from outside: 0 is free, 1 is clamped.
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(transparent)]

@@ -7,6 +7,7 @@ pub mod build;
 pub mod colouring;
 pub mod columns;
 pub mod compile;
+pub mod compile_network;
 pub mod edits;
 pub mod fabric;
 pub mod generate;

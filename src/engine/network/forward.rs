@@ -31,6 +31,20 @@ const TILE: usize = 6;
 /// # Panics
 /// If parameters or activations are of another plan.
 pub fn forward_lanes(plan: &NetworkPlan, parameters: &ParametersRef<'_>, activations: &mut Activations, simd: Simd) {
+    forward_stages(plan, parameters, activations, simd, |_, _| ());
+}
+
+/// As [`forward_lanes`]; after each stage, `adjust` may change the activations of its layer, by layer and [neuron][lane].
+///
+/// # Panics
+/// As [`forward_lanes`].
+pub fn forward_stages(
+    plan: &NetworkPlan,
+    parameters: &ParametersRef<'_>,
+    activations: &mut Activations,
+    simd: Simd,
+    mut adjust: impl FnMut(&Stage, &mut [Vec<f32>]),
+) {
     parameters.assert_fit(plan);
     let n_lanes = activations.n_lanes();
     assert!(
@@ -49,6 +63,7 @@ pub fn forward_lanes(plan: &NetworkPlan, parameters: &ParametersRef<'_>, activat
             None if !reads_itself => whole_layer(plan, parameters, activations, stage, simd),
             rows => some_rows(plan, parameters, activations, stage, rows.as_deref(), simd),
         }
+        adjust(stage, &mut activations.layers);
     }
 }
 

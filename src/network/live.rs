@@ -1,0 +1,115 @@
+//! The network as a live thing: one sample, one step of activations a step of the simulation. Phase: Forward.
+//!
+//! Inputs are the `Activation` of input populations, set in `Sense`; all other populations get theirs. Recurrent
+//! projections read the activations of the step before. A clamped neuron keeps its activation. LIF neurons of a
+//! recurrent network keep their potential in the column `Membrane`.
+
+use bevy_ecs::resource::Resource;
+use bevy_ecs::system::{Res, ResMut};
+
+use crate::components::{Activation, Bias, Clamped, Membrane, Weight};
+use crate::engine::network::Activations;
+use crate::engine::network::forward::forward_stages;
+use crate::kernels::simd::{Simd, SimdError};
+use crate::phases::Phase;
+use crate::plan::network::Unit;
+use crate::simulation::Simulation;
+use crate::topology::{Neurons, Synapses};
+
+use super::compiled::{CompiledNetwork, NetworkError};
+
+/// Gives the neurons of one kind a membrane potential; call it before the network is built.
+pub fn columns_of_lif(sim: &mut Simulation, kind: &str) {
+    sim.neuron_column_of(kind, Membrane::default());
+}
+
+/// Why an attached network cannot run live.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum LiveError {
+    /// No network is attached.
+    #[error("attach a network before it runs live")]
+    NotAttached,
+    /// The network cannot keep its state.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The forced backend is not there.
+    #[error(transparent)]
+    Simd(#[from] SimdError),
+}
+
+/// Room for the activations of the sample.
+#[derive(Resource)]
+struct LiveNetwork {
+    simd: Simd,
+    /// Made for the plan compiled at this count of restructurings.
+    made_for: Option<u64>,
+    activations: Activations,
+}
+
+/// Evaluates the attached network once a step.
+///
+/// # Errors
+/// If no network is attached, LIF neurons of a recurrent network have no column for their potentials, or a forced
+/// backend is not there.
+pub fn run_live(sim: &mut Simulation) -> Result<(), LiveError> {
+    let simd = Simd::detect()?;
+    let Some(network) = sim.world().get_resource::<CompiledNetwork>() else { return Err(LiveError::NotAttached) };
+    let plan = network.plan();
+    for layer in plan.layers.iter().filter(|l| plan.is_recurrent() && !l.is_input && matches!(l.unit, Unit::Lif(_))) {
+        if sim.neurons::<Membrane>(&layer.name).is_none() {
+            return Err(NetworkError::NoMembrane(layer.name.clone()).into());
+        }
+    }
+    sim.insert_resource(LiveNetwork { simd, made_for: None, activations: Activations::default() });
+    sim.add_systems(Phase::Forward, activate_neurons);
+    Ok(())
+}
+
+/// One step of the network.
+fn activate_neurons(
+    mut live: ResMut<LiveNetwork>,
+    network: Res<CompiledNetwork>,
+    mut states: Neurons<(&mut Activation, &Clamped)>,
+    mut membranes: Neurons<&mut Membrane>,
+    weights: Synapses<&Weight>,
+    biases: Neurons<&Bias>,
+) {
+    let plan = network.plan();
+    let LiveNetwork { simd, made_for, activations } = &mut *live;
+    if *made_for != Some(network.structure_epoch()) {
+        *activations = Activations::new(plan, 1);
+        *made_for = Some(network.structure_epoch());
+    }
+    let n_lanes = activations.n_lanes();
+    let mut states = network.by_layer(states.iter_mut());
+    let mut membranes = network.by_layer(membranes.iter_mut());
+    // 1. The columns are the state: everything is read from them, so that nothing else needs a checkpoint.
+    for (values, (column, _)) in activations.layers.iter_mut().zip(&states) {
+        write_lane(values, n_lanes, column.iter().map(|a| a.0));
+    }
+    for (values, column) in activations.membranes.iter_mut().zip(&membranes) {
+        write_lane(values, n_lanes, column.iter().map(|v| v.0));
+    }
+    // 2. Clamped neurons are put back before anyone reads them.
+    forward_stages(plan, &network.parameters(&weights, &biases), activations, *simd, |stage, layers| {
+        let (held, clamps) = &states[stage.layer];
+        for (row, _) in clamps.iter().enumerate().filter(|(_, c)| c.is_clamped()) {
+            layers[stage.layer][row * n_lanes] = held[row].0;
+        }
+    });
+    // 3. Back to the columns.
+    for (l, _) in plan.layers.iter().enumerate().filter(|(_, l)| !l.is_input) {
+        for (a, value) in states[l].0.iter_mut().zip(activations.sample(l, 0)) {
+            a.0 = value;
+        }
+        for (v, value) in membranes[l].iter_mut().zip(activations.membranes[l].chunks_exact(n_lanes)) {
+            v.0 = value[0];
+        }
+    }
+}
+
+fn write_lane(rows: &mut [f32], n_lanes: usize, values: impl Iterator<Item = f32>) {
+    for (row, value) in rows.chunks_exact_mut(n_lanes).zip(values) {
+        row[0] = value;
+    }
+}

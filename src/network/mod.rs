@@ -1,0 +1,7 @@
+//! Networks that compute: populations with units, compiled from the fabric, evaluated, trained and annealed.
+
+pub mod compiled;
+pub mod live;
+
+pub use compiled::{CompiledNetwork, NetworkError, NetworkSettings, ParametersMut, PopulationUnit, Role, attach};
+pub use live::{columns_of_lif, run_live};
