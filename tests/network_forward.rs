@@ -110,10 +110,10 @@ fn a_clamped_neuron_keeps_its_activation_and_others_read_it() {
 #[test]
 fn deaths_are_compiled_in_before_anybody_sees_them() {
     let mut sim = live();
-    fn lose_one(mut deaths: ResMut<Deaths>, fabric: Res<Fabric>) {
+    fn lose_one(deaths: Res<Deaths>, fabric: Res<Fabric>) {
         let first = fabric.projection(ProjectionIdx(0));
         if first.n_synapses() == 45 {
-            deaths.remove_synapse(ProjectionIdx(0), 7);
+            deaths.synapse(ProjectionIdx(0), 7);
         }
     }
     sim.add_systems(Phase::Prune, lose_one);
