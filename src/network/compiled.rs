@@ -10,8 +10,9 @@ use bevy_ecs::system::{Res, ResMut};
 use bevy_ecs::world::World;
 
 use crate::components::{Bias, Source, Weight};
-use crate::engine::network::ParametersRef;
+use crate::engine::network::{Network, ParametersRef};
 use crate::phases::Phase;
+use crate::plan::network::unit::UnitError;
 use crate::plan::network::{NetworkPlan, Unit};
 use crate::simulation::Simulation;
 use crate::topology::compile_network::{CompileError, NetworkPart, compile_network};
@@ -116,16 +117,12 @@ pub enum NetworkError {
     #[error("the network has no {0} population: give one this role")]
     NoRole(&'static str),
     /// A parameter of a unit is out of its range.
-    #[error("the unit of population \"{population}\": {what} is {value}, must be {range}")]
+    #[error("the unit of population \"{population}\": {error}")]
     BadUnit {
         /// The population.
         population: String,
-        /// Which parameter.
-        what: &'static str,
-        /// Its value.
-        value: f32,
-        /// What it may be.
-        range: &'static str,
+        /// What is wrong.
+        error: UnitError,
     },
     /// A LIF population of a recurrent network has nowhere to keep its potentials.
     #[error(
@@ -208,15 +205,7 @@ fn check_names(settings: &NetworkSettings, fabric: &Fabric) -> Result<(), Networ
 }
 
 fn check_unit(part: &PopulationUnit) -> Result<(), NetworkError> {
-    let refuse = |what, value, range| Err(NetworkError::BadUnit { population: part.population.clone(), what, value, range });
-    match part.unit {
-        Unit::LeakyRelu(slope) if !slope.is_finite() => refuse("the slope", slope, "finite"),
-        Unit::Elu(alpha) if !alpha.is_finite() => refuse("alpha", alpha, "finite"),
-        Unit::Lif(lif) if !(0.0..=1.0).contains(&lif.leak) => refuse("the leak", lif.leak, "between 0 and 1"),
-        Unit::Lif(lif) if !(lif.threshold > 0.0 && lif.threshold.is_finite()) => refuse("the threshold", lif.threshold, "above 0"),
-        Unit::Lif(lif) if lif.ticks == 0 => refuse("the number of ticks", 0.0, "at least 1"),
-        _ => Ok(()),
-    }
+    part.unit.check().map_err(|error| NetworkError::BadUnit { population: part.population.clone(), error })
 }
 
 impl CompiledNetwork {
@@ -286,6 +275,14 @@ impl CompiledNetwork {
             weights: self.by_block(weights.iter_mut()).into_iter().map(bytemuck::cast_slice_mut).collect(),
             biases: self.by_layer(biases.iter_mut()).into_iter().map(bytemuck::cast_slice_mut).collect(),
         }
+    }
+
+    /// The network as it stands, with its weights copied, for a life without this world.
+    ///
+    /// # Panics
+    /// As [`CompiledNetwork::parameters_in`].
+    pub fn freeze(&self, world: &World) -> Network {
+        Network::new(NetworkPlan::clone(&self.plan), self.parameters_in(world).to_owned())
     }
 
     /// Weights and biases as the columns of `world` hold them, outside of systems.

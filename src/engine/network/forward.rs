@@ -16,7 +16,7 @@ use super::lanes::Activations;
 use super::parameters::ParametersRef;
 
 /// Fewer products than this are not worth waking another thread for (30 us of one core).
-const PRODUCTS_WORTH_A_THREAD: usize = 1 << 20;
+pub(super) const PRODUCTS_WORTH_A_THREAD: usize = 1 << 20;
 
 /// Chunks a stage is cut into, of whole tiles.
 const CHUNKS: usize = 8;

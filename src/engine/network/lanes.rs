@@ -88,15 +88,44 @@ impl Activations {
         assert!(samples.len() <= self.n_samples, "{} samples for the lanes of {}", samples.len(), self.n_samples);
         let n_inputs: usize = plan.inputs().map(|(_, l)| l.n_neurons).sum();
         assert_eq!(dataset.n_features, n_inputs, "features of a sample, and input neurons");
+        self.load(plan, samples.len(), |k| dataset.sample(samples[k] as usize));
+    }
+
+    /// Writes samples that follow each other, row-major [sample][value], to the inputs.
+    ///
+    /// # Panics
+    /// If there are not as many values as inputs in all samples.
+    pub fn load_rows(&mut self, plan: &NetworkPlan, values: &[f32]) {
+        let n_inputs: usize = plan.inputs().map(|(_, l)| l.n_neurons).sum();
+        assert_eq!(values.len(), n_inputs * self.n_samples, "values of {} samples of {n_inputs}", self.n_samples);
+        self.load(plan, self.n_samples, |k| &values[k * n_inputs..(k + 1) * n_inputs]);
+    }
+
+    /// Replaces `answers` by the activations of the output layers, row-major [sample][value].
+    pub fn store_rows(&self, plan: &NetworkPlan, answers: &mut Vec<f32>) {
+        let n_outputs: usize = plan.outputs().map(|(_, l)| l.n_neurons).sum();
+        answers.clear();
+        answers.resize(n_outputs * self.n_samples, 0.0);
+        let mut first = 0;
+        for (idx, layer) in plan.outputs() {
+            for (neuron, row) in self.layers[idx].chunks_exact(self.n_lanes).enumerate() {
+                for (answer, &value) in answers.chunks_exact_mut(n_outputs).zip(row) {
+                    answer[first + neuron] = value;
+                }
+            }
+            first += layer.n_neurons;
+        }
+    }
+
+    /// Writes `sample(k)` to lane k of the inputs, for the first `n` lanes.
+    fn load<'a>(&mut self, plan: &NetworkPlan, n: usize, sample: impl Fn(usize) -> &'a [f32]) {
         let mut first = 0;
         for (idx, layer) in plan.inputs() {
             let features = first..first + layer.n_neurons;
-            for (group, lanes) in samples.chunks(LANE_GROUP).zip((0..self.n_lanes).step_by(LANE_GROUP)) {
-                for (k, &sample) in group.iter().enumerate() {
-                    let values = &dataset.sample(sample as usize)[features.clone()];
-                    for (row, &value) in self.layers[idx].chunks_exact_mut(self.n_lanes).zip(values) {
-                        row[lanes + k] = value;
-                    }
+            for k in 0..n {
+                let values = &sample(k)[features.clone()];
+                for (row, &value) in self.layers[idx].chunks_exact_mut(self.n_lanes).zip(values) {
+                    row[k] = value;
                 }
             }
             first = features.end;

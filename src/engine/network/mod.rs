@@ -1,8 +1,10 @@
 //! Networks that compute and learn: pure functions over a plan, its parameters and samples.
 
+pub mod export;
 pub mod forward;
 pub mod hardware;
 pub mod heat;
+pub mod inference;
 pub mod lanes;
 pub mod law;
 pub mod losses;
@@ -15,7 +17,9 @@ pub mod reverse;
 pub mod train;
 pub mod units;
 
+pub use export::{ImportError, from_safetensors, to_safetensors};
 pub use forward::forward_lanes;
+pub use inference::{FrozenNetwork, Network};
 pub use lanes::Activations;
 pub use losses::Loss;
 pub use parameters::{Parameters, ParametersRef};

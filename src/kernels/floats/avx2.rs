@@ -2,6 +2,8 @@
 
 use std::arch::x86_64::*;
 
+use crate::plan::network::stored::F16_SCALE;
+
 use super::vector::{Floats, LANES};
 
 /// 16 floats, the lower 8 first.
@@ -54,6 +56,27 @@ impl Floats for Y {
     fn load(from: &[f32; LANES]) -> Self {
         // SAFETY: as for `registers`; 16 floats are readable, at any alignment.
         unsafe { Y(_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from.as_ptr().add(8))) }
+    }
+
+    #[inline(always)]
+    fn load_f16(from: &[u16; LANES]) -> Self {
+        let (low, high) = widened(from);
+        // Shifted into place and scaled, which is exact; conversions of their own are another instruction set.
+        registers!({
+            let (sizes, signs) = (_mm256_set1_epi32(0x7fff), _mm256_set1_epi32(0x8000));
+            let scale = _mm256_set1_ps(F16_SCALE);
+            let low_size = _mm256_castsi256_ps(_mm256_slli_epi32::<13>(_mm256_and_si256(low, sizes)));
+            let high_size = _mm256_castsi256_ps(_mm256_slli_epi32::<13>(_mm256_and_si256(high, sizes)));
+            let low_sign = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_and_si256(low, signs)));
+            let high_sign = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_and_si256(high, signs)));
+            Y(_mm256_or_ps(_mm256_mul_ps(low_size, scale), low_sign), _mm256_or_ps(_mm256_mul_ps(high_size, scale), high_sign))
+        })
+    }
+
+    #[inline(always)]
+    fn load_bf16(from: &[u16; LANES]) -> Self {
+        let (low, high) = widened(from);
+        registers!(Y::truth(_mm256_slli_epi32::<16>(low), _mm256_slli_epi32::<16>(high)))
     }
 
     #[inline(always)]
@@ -182,6 +205,16 @@ impl Floats for Y {
             let n = _mm256_set1_epi32(n);
             Y::truth(_mm256_cmpeq_epi32(low, n), _mm256_cmpeq_epi32(high, n))
         })
+    }
+}
+
+/// 16 codes as integers.
+#[inline(always)]
+fn widened(from: &[u16; LANES]) -> (__m256i, __m256i) {
+    // SAFETY: as for `registers`; 16 codes are readable, at any alignment.
+    unsafe {
+        let (low, high) = (_mm_loadu_si128(from.as_ptr().cast()), _mm_loadu_si128(from.as_ptr().add(8).cast()));
+        (_mm256_cvtepu16_epi32(low), _mm256_cvtepu16_epi32(high))
     }
 }
 

@@ -32,6 +32,19 @@ impl Floats for Z {
     }
 
     #[inline(always)]
+    fn load_f16(from: &[u16; LANES]) -> Self {
+        // SAFETY: as for `registers`; 16 halves are readable, at any alignment.
+        Z(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())) })
+    }
+
+    #[inline(always)]
+    fn load_bf16(from: &[u16; LANES]) -> Self {
+        // SAFETY: as for `registers`; 16 halves are readable, at any alignment.
+        let codes = unsafe { _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast())) };
+        Z(registers!(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(codes))))
+    }
+
+    #[inline(always)]
     fn store(self, to: &mut [f32; LANES]) {
         // SAFETY: as for `registers`; 16 floats are writable, at any alignment.
         unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self.0) }

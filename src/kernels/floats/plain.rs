@@ -1,5 +1,7 @@
 //! The scalar twin: 16 floats one after another.
 
+use crate::plan::network::stored::{Bf16, F16, Stored};
+
 use super::vector::{Floats, LANES};
 
 /// 16 floats in an array.
@@ -47,6 +49,24 @@ impl Floats for Plain {
     #[inline(always)]
     fn load(from: &[f32; LANES]) -> Self {
         Plain(*from)
+    }
+
+    #[inline(always)]
+    fn load_f16(from: &[u16; LANES]) -> Self {
+        let mut out = [0.0; LANES];
+        for (o, &code) in out.iter_mut().zip(from) {
+            *o = F16(code).widen();
+        }
+        Plain(out)
+    }
+
+    #[inline(always)]
+    fn load_bf16(from: &[u16; LANES]) -> Self {
+        let mut out = [0.0; LANES];
+        for (o, &code) in out.iter_mut().zip(from) {
+            *o = Bf16(code).widen();
+        }
+        Plain(out)
     }
 
     #[inline(always)]

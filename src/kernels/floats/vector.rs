@@ -19,6 +19,10 @@ pub trait Floats: Copy {
     fn splat(x: f32) -> Self;
     /// The 16 floats of `from`.
     fn load(from: &[f32; LANES]) -> Self;
+    /// The 16 half floats of `from`, which are finite.
+    fn load_f16(from: &[u16; LANES]) -> Self;
+    /// The 16 upper halves of floats of `from`.
+    fn load_bf16(from: &[u16; LANES]) -> Self;
     /// Writes the 16 floats to `to`.
     fn store(self, to: &mut [f32; LANES]);
     /// The floats `from[rows[lane]]`.

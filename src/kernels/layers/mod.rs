@@ -11,6 +11,7 @@
 
 mod dense;
 mod entry;
+pub mod single;
 mod sparse;
 
 pub use entry::{RowsOfBlock, add_inputs, count_true_inputs};

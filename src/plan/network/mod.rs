@@ -3,6 +3,8 @@
 pub mod hardware;
 pub mod levels;
 pub mod network_plan;
+pub mod packed;
+pub mod stored;
 pub mod unit;
 
 pub use hardware::{
@@ -10,4 +12,5 @@ pub use hardware::{
     Rounding, Scheme, WeightProfile,
 };
 pub use network_plan::{Block, Layer, NetworkPlan, PlanError, Rows, Stage};
+pub use stored::WeightFormat;
 pub use unit::{Gate, Lif, Unit};

@@ -94,4 +94,37 @@ impl Unit {
     pub const fn is_two_valued(self) -> bool {
         matches!(self, Unit::Step | Unit::Sign | Unit::Gate(_))
     }
+
+    /// Checks that its parameters are in their ranges.
+    ///
+    /// # Errors
+    /// Says which parameter is out of its range, its value and what it may be.
+    pub fn check(self) -> Result<(), UnitError> {
+        let refuse = |what, value, range| Err(UnitError { what, value, range });
+        match self {
+            Unit::LeakyRelu(slope) if !slope.is_finite() => refuse("the slope", slope, "finite"),
+            Unit::Elu(alpha) if !alpha.is_finite() => refuse("alpha", alpha, "finite"),
+            Unit::Lif(lif) if !(0.0..=1.0).contains(&lif.leak) => refuse("the leak", lif.leak, "between 0 and 1"),
+            Unit::Lif(lif) if !(lif.threshold > 0.0 && lif.threshold.is_finite()) => refuse("the threshold", lif.threshold, "above 0"),
+            Unit::Lif(lif) if lif.ticks == 0 || lif.ticks > MAX_TICKS => {
+                refuse("the number of ticks", lif.ticks as f32, "between 1 and 65536")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Most ticks of a presentation.
+const MAX_TICKS: u32 = 65_536;
+
+/// A parameter of a unit that is out of its range.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("{what} is {value}, must be {range}")]
+pub struct UnitError {
+    /// Which parameter.
+    pub what: &'static str,
+    /// Its value.
+    pub value: f32,
+    /// What it may be.
+    pub range: &'static str,
 }
