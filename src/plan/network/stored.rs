@@ -47,7 +47,7 @@ impl Stored for f32 {
 }
 
 /// 2^112: what the exponents of 16-bit and 32-bit floats differ by.
-pub const F16_SCALE: f32 = 5.192_296_9e33;
+pub const F16_SCALE: f32 = f32::from_bits((127 + 112) << 23);
 
 /// The largest 16-bit float.
 const F16_MAX: f32 = 65_504.0;
