@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lehr::components::Metrics;
 use lehr::components::metrics::FINISHED;
-use lehr::scene::checked::Method;
+use lehr::scene::checked::{Method, Model};
 use lehr::scene::{Checked, Limits, SceneSource, build, load};
 use lehr::simulation::Simulation;
 
@@ -79,8 +79,9 @@ fn paths_of_a_scene_start_at_its_folder_and_paths_of_overrides_where_the_command
 #[test]
 fn omitted_fields_are_found_by_name_alone() {
     let scene = checked("maxcut", &["sweeps=100", "target_cut=9000", "replicas=128", "steps=7"]).scene;
-    assert_eq!((scene.system.n_replicas, scene.steps), (128, 7));
-    let Method::Optimise(settings) = scene.system.method else { panic!("{:?}", scene.system) };
+    let Model::Spins(model) = &scene.model else { panic!("{:?}", scene.model) };
+    assert_eq!((model.system.n_replicas, scene.steps), (128, 7));
+    let Method::Optimise(settings) = model.system.method else { panic!("{:?}", model.system) };
     assert_eq!(settings.sweep_budget, 100);
     assert_eq!(settings.target_energy, Some(19_176.0 - 2.0 * 9000.0));
 }

@@ -41,7 +41,7 @@ pub(super) fn run_all(args: &RunArgs, checked: &Checked, place: &Place, n_reps: 
         });
         output::json_line("start", fields);
     } else if !args.quiet {
-        let (name, method) = (&checked.scene.name, checked.scene.system.method.name());
+        let (name, method) = (&checked.scene.name, checked.scene.model.method_name());
         eprintln!("{name}: {}, {method}, {n_reps} runs of {} steps, {n_jobs} at a time", checked.preflight, manifest.steps);
     }
     let progress = Progress::start(n_reps, 0, "runs", !args.quiet && !args.json);

@@ -25,7 +25,7 @@ pub(super) fn check(args: &CheckArgs) -> Outcome {
                         "{}: {verdict}: {}, {} for {} steps, about {} of memory",
                         path.display(),
                         checked.preflight,
-                        scene.system.method.name(),
+                        scene.model.method_name(),
                         scene.steps,
                         output::bytes(checked.preflight.bytes)
                     );

@@ -13,6 +13,7 @@ use crate::cli::output::{self, Outcome};
 use crate::cli::progress::Progress;
 use crate::run::batch_manifest::{self, BatchManifest};
 use crate::run::best::BEST_FILE;
+use crate::run::confusion::CONFUSION_FILE;
 use crate::run::driver::{CheckpointEvery, DEFAULT_INTERVAL, DriveSettings, Run, RunEnd, RunError, SCENE_FILE, Watcher};
 use crate::run::fs::DiskFs;
 use crate::run::manifest::{self, Label, Manifest, Status};
@@ -208,7 +209,7 @@ impl Front {
                 }),
             );
         } else if !self.is_quiet {
-            let method = checked.scene.system.method.name();
+            let method = checked.scene.model.method_name();
             let name = &checked.scene.name;
             let resumed = if at > 0 { format!(", going on from step {at}") } else { String::new() };
             eprintln!(
@@ -245,7 +246,7 @@ impl Watcher for Front {
 
 /// The metric that a user looks at first.
 fn headline(metrics: &[(String, f64)]) -> Option<(&str, f64)> {
-    let wanted = ["best_cut", "recall_rate_", "best_energy", "energy"];
+    let wanted = ["test_accuracy", "train_accuracy", "test_loss", "train_loss", "best_cut", "recall_rate_", "best_energy", "energy"];
     let is_wanted = |metric: &str, name: &str| metric == name || name.ends_with('_') && metric.starts_with(name);
     wanted.iter().find_map(|name| metrics.iter().find(|(metric, _)| is_wanted(metric, name))).map(|(name, value)| (name.as_str(), *value))
 }
@@ -305,6 +306,9 @@ impl Summary<'_> {
         text += &format!("  {:<22} {}\n", "files", self.dir.display());
         if self.dir.join(BEST_FILE).exists() {
             text += &format!("  {:<22} {}\n", "best state", self.dir.join(BEST_FILE).display());
+        }
+        if self.dir.join(CONFUSION_FILE).exists() {
+            text += &format!("  {:<22} {}\n", "confusion matrix", self.dir.join(CONFUSION_FILE).display());
         }
         output::data(&text);
         if self.end.status == Status::Interrupted {

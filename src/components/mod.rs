@@ -8,7 +8,7 @@ pub mod named_values;
 pub mod neuron;
 pub mod synapse;
 
-pub use clock::{RunSeed, StepCount};
+pub use clock::{RunSeed, StepCount, Window};
 pub use column::Column;
 pub use energy_ledger::{EnergyLedger, NonFiniteEnergy};
 pub use metrics::Metrics;

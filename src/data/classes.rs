@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::dataset::{Dataset, Targets};
+
 /// The index of each label, and the names of the classes: in the order of their numbers if all are numbers, else of
 /// their letters.
 pub(super) fn encode_classes(labels: &[String]) -> (Vec<u32>, Vec<String>) {
@@ -22,6 +24,18 @@ pub(super) fn encode_numbers(labels: &[i64]) -> (Vec<u32>, Vec<String>) {
     let names: Vec<i64> = labels.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let index = |label: &i64| names.binary_search(label).expect("every label is a name") as u32;
     (labels.iter().map(index).collect(), names.iter().map(i64::to_string).collect())
+}
+
+/// `dataset` with its classes numbered as in `names`; values are left alone.
+///
+/// # Errors
+/// The first class that is not among the names.
+pub fn align_classes(dataset: Dataset, names: &[String]) -> Result<Dataset, String> {
+    let Targets::Classes(classes) = &dataset.targets else { return Ok(dataset) };
+    let find = |name: &String| names.iter().position(|n| n == name).ok_or_else(|| name.clone());
+    let numbers = dataset.class_names.iter().map(find).collect::<Result<Vec<usize>, String>>()?;
+    let targets = Targets::Classes(classes.iter().map(|&c| numbers[c as usize] as u32).collect());
+    Ok(Dataset { targets, class_names: names.to_vec(), ..dataset })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Tables of samples: what networks learn from. Pure: text and bytes in, numbers out; who reads files stands above.
 
 mod array;
-mod classes;
+pub mod classes;
 pub mod csv;
 pub mod dataset;
+pub mod edges;
 pub mod error;
 pub mod generate;
 pub mod idx;
@@ -14,8 +15,10 @@ pub mod split;
 #[cfg(test)]
 mod hostile;
 
+pub use classes::align_classes;
 pub use csv::{CsvOptions, Task, read_csv};
 pub use dataset::{Dataset, Targets};
+pub use edges::{ListedEdge, read_edges};
 pub use error::{DataError, Place};
 pub use generate::two_spirals;
 pub use idx::read_idx;

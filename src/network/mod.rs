@@ -2,6 +2,8 @@
 
 pub mod compiled;
 pub mod live;
+pub mod samples;
 
 pub use compiled::{CompiledNetwork, NetworkError, NetworkSettings, ParametersMut, PopulationUnit, Role, attach};
 pub use live::{columns_of_lif, run_live};
+pub use samples::{Samples, SamplesError, attach_samples, measures, test_confusion};

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::components::metrics::FINISHED;
 use crate::components::{EnergyLedger, Metrics};
+use crate::network::measures;
 use crate::run::best::{BEST_FILE, best_csv};
 use crate::run::checkpoint::{Checkpoint, CheckpointError, CheckpointStore, Digest, hex};
+use crate::run::confusion::{CONFUSION_FILE, confusion_csv};
 use crate::run::fs::{self, Fs};
 use crate::run::manifest::{Manifest, ManifestError, Status};
 use crate::run::recorder::{HASHES_FILE, HashLine, Log, METRICS_FILE, last_line, metrics_line, read_log, short};
@@ -200,7 +202,8 @@ pub struct Run<'a> {
     saved_step: Option<u64>,
 }
 
-/// The metrics of the last step, by name, with the energy of the ledger if no method reports one.
+/// The metrics of the last step, by name, with the energy of the ledger if no method reports one, and with how well a
+/// network answers its samples now.
 pub fn metrics_of(sim: &Simulation) -> Vec<(String, f64)> {
     let mut metrics = sim.world().resource::<Metrics>().all();
     metrics.retain(|(name, _)| name != FINISHED);
@@ -208,6 +211,7 @@ pub fn metrics_of(sim: &Simulation) -> Vec<(String, f64)> {
     if !metrics.iter().any(|(name, _)| name == "energy") && !ledger.terms().is_empty() {
         metrics.insert(0, ("energy".to_owned(), ledger.total()));
     }
+    metrics.extend(measures(sim.world()));
     metrics
 }
 
@@ -371,6 +375,10 @@ impl<'a> Run<'a> {
         if let Some(best) = best_csv(sim) {
             let path = self.dir.join(BEST_FILE);
             fs::replace(self.fs, &path, &[best.as_bytes()]).map_err(io_error(&path))?;
+        }
+        if let Some(confusion) = confusion_csv(sim) {
+            let path = self.dir.join(CONFUSION_FILE);
+            fs::replace(self.fs, &path, &[confusion.as_bytes()]).map_err(io_error(&path))?;
         }
         self.save(sim, status, watcher)?;
         let state_hash = self.manifest.state_hash.clone().expect("save sets the hash");

@@ -5,6 +5,7 @@ pub mod batch_manifest;
 pub mod best;
 pub mod checkpoint;
 pub mod compare;
+pub mod confusion;
 pub mod driver;
 pub mod fs;
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub fn new_manifest(checked: &Checked, shown: &str, overrides: &[String], thread
         record_every: scene.record_every,
         hash_every: hash_every(scene.record_every, checked.preflight.bytes),
         threads,
-        label: if scene.system.method.is_exact() { Label::Exact } else { Label::Driven },
+        label: if scene.model.is_exact() { Label::Exact } else { Label::Driven },
         status: Status::Running,
         step: 0,
         state_hash: None,

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::run::best::BEST_FILE;
+use crate::run::confusion::CONFUSION_FILE;
 use crate::run::driver::{RunError, SNAPSHOTS_DIR};
 use crate::run::fs::{DiskFs, Fs};
 use crate::run::manifest::{self, Manifest};
@@ -99,6 +100,7 @@ pub fn remove_run(dir: &Path) -> Result<(), RunError> {
         "times.csv",
         "failures.csv",
         BEST_FILE,
+        CONFUSION_FILE,
     ];
     let mut paths: Vec<PathBuf> = names.iter().map(|name| dir.join(name)).collect();
     for (folder, start) in [(SNAPSHOTS_DIR, "step-"), ("unfinished", "rep-")] {

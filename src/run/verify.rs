@@ -194,10 +194,10 @@ fn compare_step(
         return Ok(Some(missing(step, HASHES_FILE)));
     }
     // 3. Metrics are compared as text.
-    let replayed = metrics_line(step, &metrics_of(sim));
-    match records.metrics.get(&step) {
-        Some(recorded) if *recorded == replayed => verdict.n_metrics += 1,
-        Some(recorded) => {
+    let replayed = || metrics_line(step, &metrics_of(sim));
+    match records.metrics.get(&step).map(|recorded| (recorded, replayed())) {
+        Some((recorded, replayed)) if *recorded == replayed => verdict.n_metrics += 1,
+        Some((recorded, replayed)) => {
             let (recorded, replayed) = (recorded.trim().to_owned(), replayed.trim().to_owned());
             return Ok(Some(Mismatch { step, column: METRICS_FILE.to_owned(), place: None, recorded, replayed }));
         }

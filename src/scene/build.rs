@@ -3,13 +3,16 @@
 use crate::engine::hopfield;
 use crate::engine::methods::{CyclingSettings, MethodSettings, OptimiseSettings};
 use crate::engine::spins::{EngineSettings, Randomness};
+use crate::network::{NetworkError, SamplesError};
 use crate::plan::Coupling;
 use crate::simulation::Simulation;
 use crate::thermo::{self, KnownOptimum, MaxCut, SpinSettings, SpinValues, ThermoError, recall};
 use crate::topology::generate::{GenerateError, generate};
 use crate::topology::{Blueprint, BuildError, Edge, PopulationSpec, ProjectionSpec};
+use crate::units::Seed;
 
-use super::checked::{Couplings, Method, Population, Projection, Scene, System};
+use super::build_network::build_network;
+use super::checked::{Couplings, Method, Model, Population, Projection, Scene, SpinModel, System};
 use super::wire::HopfieldRule;
 
 /// Why a checked scene could not be built: what only the building can tell, such as memory that ran out.
@@ -34,6 +37,12 @@ pub enum SceneBuildError {
         /// What is wrong.
         error: String,
     },
+    /// Populations and projections are no network that computes.
+    #[error(transparent)]
+    Compile(#[from] NetworkError),
+    /// Samples do not fit the network.
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
     /// The method could not be started.
     #[error(transparent)]
     Method(#[from] ThermoError),
@@ -60,7 +69,14 @@ struct Known {
 /// # Errors
 /// If memory runs out, or for what only the building can tell.
 pub fn build(scene: &Scene) -> Result<Simulation, SceneBuildError> {
-    let mut sim = Simulation::new(scene.seed);
+    match &scene.model {
+        Model::Spins(model) => build_spins(scene.seed, model),
+        Model::Network(model) => build_network(scene, model),
+    }
+}
+
+fn build_spins(seed: Seed, scene: &SpinModel) -> Result<Simulation, SceneBuildError> {
+    let mut sim = Simulation::new(seed);
     sim.add(if scene.system.n_replicas > 1 { thermo::columns } else { thermo::columns_of_one_replica });
     let mut blueprint = Blueprint::new();
     let mut all_known = Vec::with_capacity(scene.projections.len());
@@ -98,7 +114,7 @@ pub fn build(scene: &Scene) -> Result<Simulation, SceneBuildError> {
     Ok(sim)
 }
 
-fn attach_method(sim: &mut Simulation, scene: &Scene, optimum: Option<f64>, offset: f64) -> Result<(), SceneBuildError> {
+fn attach_method(sim: &mut Simulation, scene: &SpinModel, optimum: Option<f64>, offset: f64) -> Result<(), SceneBuildError> {
     let system = &scene.system;
     let reached = optimum.map(|energy| energy + ENERGY_SLACK);
     let method = match system.method {

@@ -11,6 +11,7 @@ use crate::topology::generate::Generator;
 use crate::topology::read::Instance;
 use crate::units::Seed;
 
+use super::checked_network::NetworkModel;
 use super::patterns::Patterns;
 use super::wire::HopfieldRule;
 
@@ -27,14 +28,48 @@ pub struct Scene {
     pub record_every: u64,
     /// Steps between checkpoints, 1 or more; `None` for one at the end.
     pub checkpoint_every: Option<u64>,
+    /// What there is, and what happens to it.
+    pub model: Model,
+    /// Every file that the scene names.
+    pub files: Vec<InputFile>,
+}
+
+/// What a scene is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Model {
+    /// Spins in a heat bath.
+    Spins(SpinModel),
+    /// Neurons that compute.
+    Network(NetworkModel),
+}
+
+impl Model {
+    /// The systems by their names in a scene.
+    pub fn method_name(&self) -> String {
+        match self {
+            Model::Spins(model) => model.system.method.name().to_owned(),
+            Model::Network(model) => model.method_name(),
+        }
+    }
+
+    /// True if its states are drawn from a stated distribution, false if it is only driven.
+    pub fn is_exact(&self) -> bool {
+        match self {
+            Model::Spins(model) => model.system.method.is_exact(),
+            Model::Network(model) => model.is_exact(),
+        }
+    }
+}
+
+/// Spins, their couplings and the system that moves them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpinModel {
     /// Populations, in order.
     pub populations: Vec<Population>,
     /// Projections, in order.
     pub projections: Vec<Projection>,
     /// The system that moves the spins.
     pub system: System,
-    /// Every file that the scene names.
-    pub files: Vec<InputFile>,
 }
 
 /// A file that the scene names.

@@ -69,6 +69,10 @@ pub enum Code {
     NothingToDo,
     /// A combination that makes no sense, or that is not there yet.
     Unsupported,
+    /// Neurons that feed themselves within one step.
+    Cycle,
+    /// A loss that does not fit the targets.
+    LossMismatch,
     /// Warning: the scene does not say what to watch.
     NoComment,
     /// Warning: metrics are recorded less often than the run is long.
@@ -79,7 +83,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the passes.
-    pub const ALL: [Code; 36] = [
+    pub const ALL: [Code; 38] = [
         Code::Unreadable,
         Code::NotUtf8,
         Code::TooLarge,
@@ -113,6 +117,8 @@ impl Code {
         Code::TwoOwners,
         Code::NothingToDo,
         Code::Unsupported,
+        Code::Cycle,
+        Code::LossMismatch,
         Code::NoComment,
         Code::NeverRecorded,
         Code::CutShort,
@@ -187,6 +193,10 @@ impl Code {
             Code::TwoOwners => ("two_owners", "keep one of the two systems; run the other from a scene of its own"),
             Code::NothingToDo => ("nothing_to_do", "give the system what it works on, or remove it"),
             Code::Unsupported => ("unsupported", "use one of the combinations that the message names"),
+            Code::Cycle => {
+                ("cycle", "write `recurrent: true` in a projection of the cycle, so that it reads the activations of the step before")
+            }
+            Code::LossMismatch => ("loss_mismatch", "leave `loss` out: CrossEntropy for classes, MeanSquare for values"),
             Code::NoComment => ("no_comment", "open the scene with a comment: // what it shows, and which metric to watch"),
             Code::NeverRecorded => ("never_recorded", "lower `record_every`, or raise `steps`"),
             Code::CutShort => ("cut_short", "raise `steps`, or make the method shorter"),

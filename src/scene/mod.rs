@@ -5,8 +5,11 @@
 //! Overrides are spliced into the text between the first and the second.
 
 mod build;
+mod build_network;
 pub mod checked;
+pub mod checked_network;
 mod code;
+pub mod hardware;
 mod load;
 mod meaning;
 mod overrides;

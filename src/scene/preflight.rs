@@ -4,6 +4,12 @@ use std::fmt;
 
 use super::checked::System;
 
+/// Bytes of a neuron that computes: its entity, columns with their ticks, its copy in a checkpoint.
+const BYTES_PER_NETWORK_NEURON: u64 = 120;
+/// Bytes of a directed synapse: its entity, three columns and two optimiser columns with their ticks, their copies in a
+/// checkpoint, its row in the plan, and what building holds beside them.
+const BYTES_PER_NETWORK_SYNAPSE: u64 = 140;
+
 /// Bytes of a neuron: its entity, five columns with their ticks, its copy in a checkpoint, its slot in the spin plan.
 const BYTES_PER_NEURON: u64 = 152;
 /// Bytes of a neuron's replica lanes with their copy in a checkpoint.
@@ -34,6 +40,22 @@ impl Preflight {
     pub(super) fn add_projection(&mut self, n: u64) {
         self.synapses = self.synapses.saturating_add(n);
         self.add_bytes(n.saturating_mul(BYTES_PER_SYNAPSE));
+    }
+
+    pub(super) fn add_neurons(&mut self, n: u64) {
+        self.neurons = self.neurons.saturating_add(n);
+        self.add_bytes(n.saturating_mul(BYTES_PER_NETWORK_NEURON));
+    }
+
+    pub(super) fn add_synapses(&mut self, n: u64) {
+        self.synapses = self.synapses.saturating_add(n);
+        self.add_bytes(n.saturating_mul(BYTES_PER_NETWORK_SYNAPSE));
+    }
+
+    /// The samples as read, split and laid out in lanes, and the activations and sums of all neurons over them.
+    pub(super) fn add_samples(&mut self, n_samples: u64, n_features: u64) {
+        let floats = n_features.saturating_mul(3).saturating_add(self.neurons.saturating_mul(3));
+        self.add_bytes(n_samples.saturating_mul(floats).saturating_mul(4));
     }
 
     pub(super) fn add_system(&mut self, system: &System) {

@@ -223,6 +223,12 @@ fn family(expected: &[&str]) -> &'static str {
         Some(&"Symmetric") => "kind of projection",
         Some(&"MaxCut") => "kind of couplings",
         Some(&"Sample") => "system",
+        Some(&"Csv") => "source of samples",
+        Some(&"Identity") => "unit",
+        Some(&"Full") => "pattern",
+        Some(&"MeanSquare") => "loss",
+        Some(&"Line") => "placement",
+        Some(&"Input") => "role",
         _ => "choice",
     }
 }

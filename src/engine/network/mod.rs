@@ -14,6 +14,7 @@ pub mod parameters;
 #[cfg(test)]
 pub(crate) mod random_plans;
 pub mod reverse;
+pub mod score;
 pub mod train;
 pub mod units;
 

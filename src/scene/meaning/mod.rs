@@ -1,21 +1,26 @@
 //! The third pass: do the names, numbers, files and sizes of a scene make sense? All errors at once.
 
-mod network;
+mod data;
+mod neuron_systems;
+mod neurons;
 mod numbers;
-mod systems;
+mod spin_network;
+mod spin_systems;
+mod wirings;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ron2::ast::Expr;
 
-use super::checked::{InputFile, Scene};
+use super::checked::{InputFile, Model, Scene, SpinModel};
 use super::code::Code;
 use super::preflight::Preflight;
 use super::report::Complaint;
 use super::text::{Place, Source, SplicedText};
 use super::tree;
-use super::wire::SceneWire;
+use super::wire::{PopulationWire, SceneWire};
 
 /// Complaints after which the pass keeps quiet.
 const MAX_COMPLAINTS: usize = 100;
@@ -64,31 +69,30 @@ pub fn check_meaning(wire: &SceneWire, text: &SplicedText, root: &Expr<'_>, arou
     checker.numbers_are_finite();
     checker.opens_with_a_comment();
     let name = checker.scene_name(wire);
-    let network = checker.network(wire);
     let steps = checker.at_least_one("steps", wire.steps);
     let record_every = checker.at_least_one("record_every", Some(wire.record_every)).unwrap_or(1);
     let checkpoint_every = checker.at_least_one("checkpoint_every", wire.checkpoint_every);
-    let system = checker.system(wire, &network, steps);
-    let mut preflight = network.preflight;
-    if let Some((system, steps)) = &system {
-        preflight.add_system(system);
-        if record_every > *steps {
-            let message = format!("metrics are recorded every {record_every} steps, and the run has {steps}");
-            checker.complain(Code::NeverRecorded, "record_every", message);
-        }
+    let (model, preflight) = if wire.populations.iter().any(|p| matches!(p, PopulationWire::Neurons(_))) {
+        checker.network_model(wire, steps)
+    } else {
+        checker.spin_model(wire, steps)
+    };
+    if let Some((_, steps)) = &model
+        && record_every > *steps
+    {
+        let message = format!("metrics are recorded every {record_every} steps, and the run has {steps}");
+        checker.complain(Code::NeverRecorded, "record_every", message);
     }
     checker.fits_into_memory(&preflight, wire);
     let Checker { complaints, files, paths, .. } = checker;
     let is_good = !complaints.iter().any(|c| !c.is_warning());
-    let scene = system.filter(|_| is_good).map(|(system, steps)| Scene {
+    let scene = model.filter(|_| is_good).map(|(model, steps)| Scene {
         name,
         seed: crate::units::Seed(wire.seed),
         steps,
         record_every,
         checkpoint_every,
-        populations: network.populations,
-        projections: network.projections,
-        system,
+        model,
         files,
     });
     Meaning { scene, preflight, complaints, paths }
@@ -130,6 +134,42 @@ impl<'a> Checker<'a> {
             return None;
         }
         value
+    }
+
+    /// The scene as one of spins, with its steps.
+    fn spin_model(&mut self, wire: &SceneWire, steps: Option<u64>) -> (Option<(Model, u64)>, Preflight) {
+        for (field, is_given) in [("data", wire.data.is_some()), ("loss", wire.loss.is_some()), ("hardware", wire.hardware.is_some())] {
+            if is_given {
+                self.complain(Code::NothingToDo, field, format!("{field}, and no neurons that learn"))
+                    .advise(format!("remove `{field}`, or make the populations Neurons(...)"));
+            }
+        }
+        let network = self.network(wire);
+        let system = self.system(wire, &network, steps);
+        let mut preflight = network.preflight;
+        if let Some((system, _)) = &system {
+            preflight.add_system(system);
+        }
+        let (populations, projections) = (network.populations, network.projections);
+        let model = system.map(|(system, steps)| (Model::Spins(SpinModel { populations, projections, system }), steps));
+        (model, preflight)
+    }
+
+    /// The names of the populations, which are checked.
+    fn names<'w>(&mut self, wire: &'w SceneWire) -> Vec<&'w str> {
+        if wire.populations.is_empty() {
+            self.complain(Code::NothingToDo, "populations", "the scene has no population");
+        }
+        let names: Vec<&str> = wire.populations.iter().map(PopulationWire::name).collect();
+        let mut seen = BTreeSet::new();
+        for (i, name) in names.iter().enumerate() {
+            let path = format!("populations[{i}].name");
+            self.check_name(&path, name);
+            if !seen.insert(*name) {
+                self.complain(Code::DuplicateName, &path, format!("two populations are called \"{name}\""));
+            }
+        }
+        names
     }
 
     fn scene_name(&mut self, wire: &SceneWire) -> String {
@@ -207,7 +247,7 @@ impl<'a> Checker<'a> {
         if preflight.bytes <= limit {
             return;
         }
-        let largest = (0..wire.populations.len()).max_by_key(|&i| network::count_of(&wire.populations[i]).unwrap_or(0)).unwrap_or(0);
+        let largest = (0..wire.populations.len()).max_by_key(|&i| wire.populations[i].count().unwrap_or(0)).unwrap_or(0);
         let path = format!("populations[{largest}].count");
         let message = format!("{preflight} would take {}, and the limit is {}", bytes(preflight.bytes), bytes(limit));
         let need = preflight.bytes.div_ceil(1 << 20);

@@ -5,10 +5,18 @@
 //! and temperatures share the unit of the couplings (k_B = 1).
 
 mod couplings;
+mod data;
+mod hardware;
+mod network;
 mod scene;
 mod systems;
 
 pub use couplings::{CouplingsWire, HopfieldRule, MeanFieldStrengths, StrengthsWire};
+pub use data::{CsvWire, DataWire, LossWire, NpzWire, PairWire, SourceWire, TaskWire};
+pub use hardware::{
+    GranularityWire, HardwareWire, InputRangeWire, NoiseWire, OrderWire, OutputRangeWire, OutputUnitWire, RoundingWire, SchemeWire,
+};
+pub use network::{BiasesWire, DirectedWire, NeuronsWire, PatternWire, PlacementWire, RoleWire, UnitWire, WeightsWire};
 pub use scene::{PopulationWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
 pub use systems::{
     AisWire, AnnealWire, BetaStepsWire, ClustersWire, CoolingWire, CycleWire, OptimiseWire, PopulationAnnealWire, RandomnessWire,

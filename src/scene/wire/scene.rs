@@ -3,6 +3,8 @@
 use serde::Deserialize;
 
 use super::couplings::CouplingsWire;
+use super::data::{DataWire, LossWire};
+use super::network::{DirectedWire, NeuronsWire};
 use super::one;
 use super::systems::SystemWire;
 
@@ -25,6 +27,12 @@ pub struct SceneWire {
     pub record_every: u64,
     /// Steps between checkpoints; only at the end if left out.
     pub checkpoint_every: Option<u64>,
+    /// What networks learn from.
+    pub data: Option<DataWire>,
+    /// How wrong an answer is; by the data if left out.
+    pub loss: Option<LossWire>,
+    /// A file of hardware on which the network runs, relative to the scene's folder; f32 without noise if left out.
+    pub hardware: Option<String>,
     /// Who there is.
     pub populations: Vec<PopulationWire>,
     /// How they are joined.
@@ -35,14 +43,46 @@ pub struct SceneWire {
 }
 
 /// Every field of a scene, in order.
-pub const SCENE_FIELDS: [&str; 9] =
-    ["format", "name", "seed", "steps", "record_every", "checkpoint_every", "populations", "projections", "systems"];
+pub const SCENE_FIELDS: [&str; 12] = [
+    "format",
+    "name",
+    "seed",
+    "steps",
+    "record_every",
+    "checkpoint_every",
+    "data",
+    "loss",
+    "hardware",
+    "populations",
+    "projections",
+    "systems",
+];
 
 /// A population.
 #[derive(Debug, Deserialize)]
 pub enum PopulationWire {
     /// Two-valued neurons.
     Spins(SpinsWire),
+    /// Neurons that compute.
+    Neurons(NeuronsWire),
+}
+
+impl PopulationWire {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            PopulationWire::Spins(spins) => &spins.name,
+            PopulationWire::Neurons(neurons) => &neurons.name,
+        }
+    }
+
+    /// The count that it states.
+    pub fn count(&self) -> Option<u64> {
+        match self {
+            PopulationWire::Spins(spins) => spins.count,
+            PopulationWire::Neurons(neurons) => neurons.count,
+        }
+    }
 }
 
 /// `Spins(name: "spins", ...)`.
@@ -82,6 +122,8 @@ pub enum ValuesWire {
 pub enum ProjectionWire {
     /// Couplings that act both ways.
     Symmetric(SymmetricWire),
+    /// Synapses of neurons that compute.
+    Directed(DirectedWire),
 }
 
 /// `Symmetric(couplings: ...)`.

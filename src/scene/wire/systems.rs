@@ -23,7 +23,14 @@ pub enum SystemWire {
     Optimise(OptimiseWire),
     /// Recall of stored patterns.
     Recall(RecallWire),
+    /// Forward passes alone: nothing is learned.
+    Evaluate(EvaluateWire),
 }
+
+/// `Evaluate()`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluateWire {}
 
 /// How a spin decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

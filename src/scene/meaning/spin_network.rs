@@ -1,4 +1,4 @@
-//! Populations and projections: names, counts, couplings, files.
+//! Spins: counts, couplings, files.
 
 use std::collections::BTreeSet;
 
@@ -20,19 +20,13 @@ use super::Checker;
 use crate::topology::nearest::did_you_mean;
 
 /// Most neurons and most couplings of a scene: what the rows of the kernels can name.
-const MAX_ROWS: u64 = 1 << 30;
+pub(super) const MAX_ROWS: u64 = 1 << 30;
 
 /// The network as far as it makes sense.
 pub(super) struct Network {
     pub populations: Vec<Population>,
     pub projections: Vec<Projection>,
     pub preflight: Preflight,
-}
-
-/// The count that a population states.
-pub(super) fn count_of(population: &PopulationWire) -> Option<u64> {
-    let PopulationWire::Spins(spins) = population;
-    spins.count
 }
 
 /// Couplings with the numbers of neurons and of couplings that follow from them.
@@ -44,26 +38,28 @@ struct Sized {
 
 impl Checker<'_> {
     pub(super) fn network(&mut self, wire: &SceneWire) -> Network {
-        if wire.populations.is_empty() {
-            self.complain(Code::NothingToDo, "populations", "the scene has no population");
-        }
-        let names: Vec<&str> = wire.populations.iter().map(|PopulationWire::Spins(s)| s.name.as_str()).collect();
-        let mut seen = BTreeSet::new();
-        for (i, name) in names.iter().enumerate() {
-            let path = format!("populations[{i}].name");
-            self.check_name(&path, name);
-            if !seen.insert(*name) {
-                self.complain(Code::DuplicateName, &path, format!("two populations are called \"{name}\""));
-            }
-        }
+        let spins: Vec<&SpinsWire> = wire
+            .populations
+            .iter()
+            .filter_map(|population| match population {
+                PopulationWire::Spins(spins) => Some(spins),
+                PopulationWire::Neurons(_) => None,
+            })
+            .collect();
+        let names = self.names(wire);
         // 1. Projections, which may say how many neurons there are.
         let mut preflight = Preflight::default();
-        let mut counts: Vec<Option<u64>> = wire.populations.iter().map(count_of).collect();
+        let mut counts: Vec<Option<u64>> = spins.iter().map(|s| s.count).collect();
         let mut owners: Vec<((usize, usize), String)> = Vec::new();
         let mut projections = Vec::new();
         let mut joined = Vec::new();
-        for (i, ProjectionWire::Symmetric(symmetric)) in wire.projections.iter().enumerate() {
+        for (i, projection) in wire.projections.iter().enumerate() {
             let path = format!("projections[{i}]");
+            let ProjectionWire::Symmetric(symmetric) = projection else {
+                self.complain(Code::Unsupported, &path, "the projection is directed, and the scene is of spins")
+                    .advise("join spins by Symmetric(couplings: ...), or make the populations Neurons(...)");
+                continue;
+            };
             let Some((from, to)) = self.ends(&path, symmetric.name.as_deref(), &names) else { continue };
             let pair = (from.min(to), from.max(to));
             if let Some((_, other)) = owners.iter().find(|(owned, _)| *owned == pair) {
@@ -79,8 +75,7 @@ impl Checker<'_> {
         for (i, path, from, to, couplings) in joined {
             let (path, stated) = (format!("{path}.couplings"), counts[from]);
             let sized = if from == to {
-                let PopulationWire::Spins(spins) = &wire.populations[from];
-                self.couplings(&path, couplings, stated, spins)
+                self.couplings(&path, couplings, stated, spins[from])
             } else {
                 self.couplings_between(&path, couplings, stated, counts[to])
             };
@@ -121,7 +116,7 @@ impl Checker<'_> {
         if fits && !are_countable {
             self.complain(Code::TooManyNeurons, "populations[0].count", format!("{preflight} are too many"));
         }
-        let populations = wire.populations.iter().enumerate().map(|(i, PopulationWire::Spins(spins))| {
+        let populations = spins.iter().enumerate().map(|(i, spins)| {
             let n = counts[i].filter(|_| fits && are_countable).unwrap_or(0);
             self.population(&format!("populations[{i}]"), spins, n)
         });
@@ -134,7 +129,7 @@ impl Checker<'_> {
     }
 
     /// The populations that a projection joins: one to itself, or two.
-    fn ends(&mut self, path: &str, name: Option<&str>, names: &[&str]) -> Option<(usize, usize)> {
+    pub(super) fn ends(&mut self, path: &str, name: Option<&str>, names: &[&str]) -> Option<(usize, usize)> {
         let Some(name) = name else {
             if names.len() > 1 {
                 let message = format!("{} populations, and the projection does not say which it joins", names.len());
@@ -471,7 +466,7 @@ fn generated(generator: Generator, instance: u64, n: u64, n_couplings: u64) -> S
 }
 
 /// A size that fits into memory fits into usize; one that does not is refused before it is used.
-fn index(value: u64) -> usize {
+pub(super) fn index(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 

@@ -13,7 +13,7 @@ use super::super::wire::{
     RecallWire, RuleWire, SampleWire, ScanWire, SceneWire, SystemWire, TemperWire,
 };
 use super::Checker;
-use super::network::Network;
+use super::spin_network::Network;
 
 /// How many replicas a system can have.
 const REPLICAS: [u32; 5] = [1, 64, 128, 256, 512];
@@ -39,7 +39,11 @@ impl Checker<'_> {
         let mut systems = Vec::new();
         for (i, system) in wire.systems.iter().enumerate() {
             let path = format!("systems[{i}]");
-            let checked = self.one_system(&path, system, network, steps);
+            let Some(checked) = self.one_system(&path, system, network, steps) else {
+                self.complain(Code::Unsupported, &path, "the system is one of neurons that compute, and the scene is of spins")
+                    .advise("use a system of spins, such as Anneal(), or make the populations Neurons(...)");
+                continue;
+            };
             if let Some(first) = systems.first() {
                 let (first, _): &(System, Need) = first;
                 let message = format!("{} and {} both move the spins", first.method.name(), checked.0.method.name());
@@ -47,7 +51,7 @@ impl Checker<'_> {
             }
             systems.push(checked);
         }
-        if systems.is_empty() {
+        if wire.systems.is_empty() {
             self.complain(Code::NothingToDo, "systems", "no system moves the spins")
                 .advise("add one, such as Anneal(), Sample(temperature: 1.0) or Optimise()");
         }
@@ -62,7 +66,7 @@ impl Checker<'_> {
         Some((system, steps))
     }
 
-    fn one_system(&mut self, path: &str, wire: &SystemWire, network: &Network, steps: Option<u64>) -> (System, Need) {
+    fn one_system(&mut self, path: &str, wire: &SystemWire, network: &Network, steps: Option<u64>) -> Option<(System, Need)> {
         let start = self.complaints.len();
         let (common, method, need) = match wire {
             SystemWire::Sample(w) => self.sample(path, w, steps),
@@ -73,6 +77,7 @@ impl Checker<'_> {
             SystemWire::Cycle(w) => self.cycle(path, w),
             SystemWire::Optimise(w) => self.optimise(path, w, network),
             SystemWire::Recall(w) => self.recall(path, w, network),
+            SystemWire::Evaluate(_) => return None,
         };
         // The method's own check has the last word on what none of the above names.
         let checked = validate(&method);
@@ -91,7 +96,7 @@ impl Checker<'_> {
         let shares_randomness = common.randomness == RandomnessWire::Shared;
         let system = System { every, method, n_replicas, shares_randomness, rule: rule(common.rule), scan: scan(common.scan) };
         self.engine_suits(path, &system);
-        (system, need)
+        Some((system, need))
     }
 
     /// Refuses what would make the answers of a method wrong, with the reason.

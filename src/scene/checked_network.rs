@@ -1,0 +1,146 @@
+//! The checked scene of neurons that compute.
+
+use std::sync::Arc;
+
+use crate::data::{Dataset, Scaling, divide, split};
+use crate::engine::network::Loss;
+use crate::network::Role;
+use crate::plan::network::{HardwareProfile, Unit};
+use crate::topology::generate::{Initial, Placement, Wiring};
+use crate::units::Seed;
+
+/// Neurons, the projections between them, what they learn from, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkModel {
+    /// Populations, in order.
+    pub populations: Vec<NeuronPopulation>,
+    /// Projections, in order.
+    pub projections: Vec<DirectedProjection>,
+    /// Samples, if the scene has any.
+    pub data: Option<Data>,
+    /// How wrong an answer is.
+    pub loss: Loss,
+    /// The hardware on which the network runs; `None` for f32 without noise.
+    pub hardware: Option<HardwareProfile>,
+    /// What happens in a step, in order.
+    pub systems: Vec<NetworkSystem>,
+}
+
+impl NetworkModel {
+    /// The systems by their names in a scene.
+    pub fn method_name(&self) -> String {
+        self.systems.iter().map(NetworkSystem::name).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// True if all that changes weights draws them from a stated distribution.
+    pub fn is_exact(&self) -> bool {
+        false
+    }
+}
+
+/// What happens to a network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NetworkSystem {
+    /// Nothing but forward passes.
+    Evaluate,
+}
+
+impl NetworkSystem {
+    /// Its name in a scene.
+    pub fn name(&self) -> &'static str {
+        match self {
+            NetworkSystem::Evaluate => "Evaluate",
+        }
+    }
+}
+
+/// Neurons that compute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NeuronPopulation {
+    /// Its name.
+    pub name: String,
+    /// Number of neurons.
+    pub n_neurons: usize,
+    /// What they compute.
+    pub unit: Unit,
+    /// Where their activations come from or go to.
+    pub role: Role,
+    /// First biases.
+    pub biases: FirstBiases,
+    /// Where they stand.
+    pub placement: Placement,
+}
+
+/// First biases.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FirstBiases {
+    /// Drawn by the seed of the run.
+    Drawn(Initial),
+    /// One a neuron.
+    Each(Vec<f32>),
+}
+
+/// Synapses from one population onto another, or onto itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DirectedProjection {
+    /// `from->to`.
+    pub name: String,
+    /// Index of its source population.
+    pub from: usize,
+    /// Index of its target population.
+    pub to: usize,
+    /// Which sources are joined with which targets.
+    pub synapses: Synapses,
+    /// First weights of synapses that have none of their own.
+    pub weights: Initial,
+    /// True if it reads the activations of the step before.
+    pub is_recurrent: bool,
+}
+
+/// Which sources are joined with which targets.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Synapses {
+    /// By a pattern and the seed of its instance.
+    Wired(Wiring, Seed),
+    /// One by one, sorted by target and then by source; a weight that is not finite is drawn.
+    Listed(Vec<(u32, u32, f32)>),
+}
+
+/// Samples and how they are prepared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Data {
+    /// All samples, or those to learn from if `test` is given.
+    pub samples: Arc<Dataset>,
+    /// Samples to test with, if they come apart.
+    pub test: Option<Arc<Dataset>>,
+    /// Share of the samples that is kept for the test.
+    pub test_share: f64,
+    /// True to give each class its part of the test.
+    pub is_stratified: bool,
+    /// Seed of the split; `None` for that of the run.
+    pub split_seed: Option<Seed>,
+    /// True to give each feature mean 0 and standard deviation 1.
+    pub is_standardised: bool,
+    /// Number by which all features are divided.
+    pub divisor: f32,
+}
+
+impl Data {
+    /// The samples to learn from and those to test with, prepared for a run with `seed`.
+    pub fn prepare(&self, seed: Seed) -> (Dataset, Dataset) {
+        let (mut train, mut test) = match &self.test {
+            Some(test) => ((*self.samples).clone(), (**test).clone()),
+            None => split(&self.samples, self.test_share, self.is_stratified, self.split_seed.unwrap_or(seed)),
+        };
+        if self.divisor != 1.0 {
+            divide(&mut train, self.divisor);
+            divide(&mut test, self.divisor);
+        }
+        if self.is_standardised {
+            let scaling = Scaling::of(&train);
+            scaling.apply(&mut train);
+            scaling.apply(&mut test);
+        }
+        (train, test)
+    }
+}

@@ -1,0 +1,185 @@
+//! Neurons that compute: units, roles, counts that agree with the data, first biases, places.
+
+use crate::network::Role;
+use crate::plan::network::{Gate, Lif, Unit};
+use crate::topology::generate::{Initial, Placement};
+
+use super::super::checked::Model;
+use super::super::checked_network::{Data, FirstBiases, NetworkModel, NeuronPopulation};
+use super::super::code::Code;
+use super::super::hardware::read_hardware;
+use super::super::preflight::Preflight;
+use super::super::wire::{BiasesWire, NeuronsWire, PlacementWire, PopulationWire, RoleWire, SceneWire, UnitWire};
+use super::Checker;
+use super::spin_network::{MAX_ROWS, index};
+
+impl Checker<'_> {
+    /// The scene as one of neurons that compute, with its steps.
+    pub(super) fn network_model(&mut self, wire: &SceneWire, steps: Option<u64>) -> (Option<(Model, u64)>, Preflight) {
+        let names = self.names(wire);
+        let data = wire.data.as_ref().and_then(|data| self.data(data));
+        let loss = self.loss(wire, data.as_ref());
+        let hardware = wire.hardware.as_ref().and_then(|path| {
+            let (file, bytes) = self.read_file("hardware", path)?;
+            self.readable("hardware", read_hardware(&file.display().to_string(), &bytes))
+        });
+        // 1. Populations and their counts.
+        let mut neurons = Vec::new();
+        for (i, population) in wire.populations.iter().enumerate() {
+            match population {
+                PopulationWire::Neurons(wire) => neurons.push(wire),
+                PopulationWire::Spins(_) => {
+                    let message = format!("\"{}\" is of spins, and the scene has neurons that compute", names[i]);
+                    self.complain(Code::Unsupported, &format!("populations[{i}]"), message)
+                        .advise("a scene is of spins or of neurons: keep one kind of population");
+                }
+            }
+        }
+        if neurons.len() < wire.populations.len() {
+            return (None, Preflight::default());
+        }
+        let is_readable = wire.data.is_none() || data.is_some();
+        let counts = self.neuron_counts(&neurons, data.as_ref(), is_readable);
+        let mut preflight = Preflight::default();
+        counts.iter().flatten().for_each(|&n| preflight.add_neurons(n));
+        if let Some(data) = &data {
+            let n_samples = (data.samples.n_samples() + data.test.as_ref().map_or(0, |t| t.n_samples())) as u64;
+            preflight.add_samples(n_samples, data.samples.n_features as u64);
+        }
+        let fits = preflight.bytes <= self.around.memory_limit && preflight.neurons <= MAX_ROWS;
+        if preflight.neurons > MAX_ROWS && preflight.bytes <= self.around.memory_limit {
+            self.complain(Code::TooManyNeurons, "populations[0].count", format!("{preflight} are too many"));
+        }
+        let populations: Vec<NeuronPopulation> = neurons
+            .iter()
+            .zip(&counts)
+            .enumerate()
+            .map(|(i, (wire, count))| self.neurons(&format!("populations[{i}]"), wire, count.filter(|_| fits).unwrap_or(0)))
+            .collect();
+        // 2. What joins them, and what happens.
+        let projections = self.directed(wire, &names, &populations, &mut preflight);
+        let system = self.neuron_systems(wire, data.as_ref(), steps);
+        let are_known = counts.iter().all(Option::is_some);
+        let model = system
+            .filter(|_| are_known)
+            .map(|(systems, steps)| (Model::Network(NetworkModel { populations, projections, data, loss, hardware, systems }), steps));
+        (model, preflight)
+    }
+
+    /// The number of neurons of each population, where anything tells.
+    fn neuron_counts(&mut self, neurons: &[&NeuronsWire], data: Option<&Data>, is_readable: bool) -> Vec<Option<u64>> {
+        let mut counts: Vec<Option<u64>> = neurons
+            .iter()
+            .map(|wire| {
+                let placed = if let PlacementWire::Positions(places) = &wire.placement { Some(places.len() as u64) } else { None };
+                wire.count.or(placed)
+            })
+            .collect();
+        for (i, wire) in neurons.iter().enumerate() {
+            if wire.count == Some(0) {
+                self.complain(Code::OutOfRange, &format!("populations[{i}].count"), "count is 0").advise("use 1 or more");
+            }
+        }
+        for (role, what) in [(RoleWire::Input, "features"), (RoleWire::Output, "outputs")] {
+            let members: Vec<usize> = (0..neurons.len()).filter(|&i| neurons[i].role == role).collect();
+            let wanted = data.map(|d| if role == RoleWire::Input { d.samples.n_features } else { d.samples.n_outputs() } as u64);
+            let unknown: Vec<usize> = members.iter().copied().filter(|&i| counts[i].is_none()).collect();
+            let known: u64 = members.iter().filter_map(|&i| counts[i]).fold(0, u64::saturating_add);
+            match (wanted, unknown.as_slice()) {
+                (Some(wanted), [one]) if known < wanted => counts[*one] = Some(wanted - known),
+                (Some(wanted), []) if !members.is_empty() && known != wanted => {
+                    let (first, rest) = (neurons[members[0]], if members.len() > 1 { " and others" } else { "" });
+                    let what =
+                        if role == RoleWire::Output && data.is_some_and(|d| !d.samples.class_names.is_empty()) { "classes" } else { what };
+                    let message = format!("\"{}\"{rest} have {known} neurons, and the samples have {wanted} {what}", first.name);
+                    self.complain(Code::CountMismatch, &format!("populations[{}].count", members[0]), message)
+                        .advise("leave `count` out to take it from the data");
+                }
+                _ => {}
+            }
+            if members.is_empty() && data.is_some() {
+                let role = if role == RoleWire::Input { "Input" } else { "Output" };
+                self.complain(Code::NothingToDo, "populations", format!("samples have {what}, and no population has role: {role}"))
+                    .advise(format!("write `role: {role}` in a population"));
+            }
+        }
+        for (i, wire) in neurons.iter().enumerate() {
+            // Data that could not be read have been complained about.
+            let waits = !is_readable && wire.role != RoleWire::Hidden;
+            if counts[i].is_none() && !waits {
+                let message = format!("nothing says how many neurons \"{}\" has", wire.name);
+                self.complain(Code::CountUnknown, &format!("populations[{i}]"), message)
+                    .advise("write `count: N`; inputs and outputs may take it from `data`");
+            }
+        }
+        counts
+    }
+
+    fn neurons(&mut self, path: &str, wire: &NeuronsWire, n: u64) -> NeuronPopulation {
+        let unit = self.unit(&format!("{path}.unit"), wire.unit);
+        let at = format!("{path}.biases");
+        let biases = match &wire.biases {
+            BiasesWire::Constant(b) => FirstBiases::Drawn(Initial::Constant(self.single(&at, *b))),
+            BiasesWire::Uniform(limit) => FirstBiases::Drawn(Initial::Uniform(self.within(&at, *limit, 0.0, 1e6) as f32)),
+            BiasesWire::Normal(sd) => FirstBiases::Drawn(Initial::Normal(self.within(&at, *sd, 0.0, 1e6) as f32)),
+            BiasesWire::Each(values) => {
+                if n > 0 && values.len() as u64 != n {
+                    self.complain(Code::CountMismatch, &at, format!("{} biases for {n} neurons", values.len()))
+                        .advise("give each neuron one");
+                }
+                FirstBiases::Each(values.iter().map(|&b| self.single(&at, b)).collect())
+            }
+        };
+        let at = format!("{path}.placement");
+        let placement = match &wire.placement {
+            PlacementWire::Line => Placement::Line,
+            PlacementWire::Grid(width) => Placement::Grid(index(u64::from(self.count(&at, *width, 1)))),
+            PlacementWire::Sphere(radius) => Placement::Sphere(self.within(&at, *radius, 0.0, 1e6)),
+            PlacementWire::Positions(places) => {
+                if n > 0 && places.len() as u64 != n {
+                    let message = format!("{} positions for {n} neurons", places.len());
+                    self.complain(Code::CountMismatch, &at, message).advise("give each neuron one, or leave `count` out");
+                }
+                Placement::Positions(places.iter().map(|&(x, y, z)| [x, y, z].map(|v| self.within(&at, v, -1e6, 1e6) as f32)).collect())
+            }
+        };
+        let role = match wire.role {
+            RoleWire::Input => Role::Input,
+            RoleWire::Hidden => Role::Hidden,
+            RoleWire::Output => Role::Output,
+        };
+        NeuronPopulation { name: wire.name.clone(), n_neurons: index(n), unit, role, biases, placement }
+    }
+
+    fn unit(&mut self, path: &str, wire: UnitWire) -> Unit {
+        match wire {
+            UnitWire::Identity => Unit::Identity,
+            UnitWire::Relu => Unit::Relu,
+            UnitWire::LeakyRelu(slope) => Unit::LeakyRelu(self.within(path, slope, -1.0, 1.0) as f32),
+            UnitWire::Elu(alpha) => Unit::Elu(self.within(path, alpha, 0.0, 1e3) as f32),
+            UnitWire::Selu => Unit::Selu,
+            UnitWire::Sigmoid => Unit::Sigmoid,
+            UnitWire::SteepSigmoid => Unit::SteepSigmoid,
+            UnitWire::Tanh => Unit::Tanh,
+            UnitWire::Softplus => Unit::Softplus,
+            UnitWire::Gauss => Unit::Gauss,
+            UnitWire::Sin => Unit::Sin,
+            UnitWire::Abs => Unit::Abs,
+            UnitWire::Step => Unit::Step,
+            UnitWire::Sign => Unit::Sign,
+            UnitWire::And => Unit::Gate(Gate::And),
+            UnitWire::Or => Unit::Gate(Gate::Or),
+            UnitWire::Nand => Unit::Gate(Gate::Nand),
+            UnitWire::Xor => Unit::Gate(Gate::Xor),
+            UnitWire::Lif(lif) => {
+                let leak = self.within(&format!("{path}.leak"), lif.leak, 0.0, 1.0) as f32;
+                let threshold = self.within(&format!("{path}.threshold"), lif.threshold, 1e-6, 1e6) as f32;
+                let ticks = self.count(&format!("{path}.ticks"), lif.ticks, 1);
+                if ticks > 1 << 16 {
+                    self.complain(Code::OutOfRange, &format!("{path}.ticks"), format!("ticks is {ticks}")).advise("use 65536 or fewer");
+                }
+                Unit::Lif(Lif { leak, threshold, ticks })
+            }
+        }
+    }
+}
