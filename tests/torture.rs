@@ -65,38 +65,51 @@ fn two_hundred_kills_lose_nothing_that_was_acknowledged() {
 
 const CHILD: &str = "LEHR_TEST_WRITE_IN_PLACE";
 
-/// The planted failure: a child of the next test that writes its checkpoints in place for ever.
+/// The planted failure: a child of the next test that writes over its own checkpoint, stops at the byte it is told on its input,
+/// and waits there to be killed.
 #[test]
 fn in_place_writer() {
     let Some(path) = std::env::var_os(CHILD) else { return };
     let mut snapshot = Snapshot::default();
-    snapshot.put("neuron/spins/Activation", &vec![1.0_f32; 1 << 20]);
-    let checkpoint = Checkpoint { step: 1, seed: 1, scene_hash: [0; 32], state_hash: [0; 32], snapshot };
-    let bytes = checkpoint.encode();
-    println!();
-    for _ in 0..100_000 {
-        std::fs::write(Path::new(&path), &bytes).unwrap();
-        println!("written");
+    snapshot.put("neuron/spins/Activation", &vec![1.0_f32; 1 << 16]);
+    let bytes = Checkpoint { step: 1, seed: 1, scene_hash: [0; 32], state_hash: [0; 32], snapshot }.encode();
+    let say = |what: &str| {
+        println!("\n{what}");
         std::io::stdout().flush().unwrap();
-    }
+    };
+    std::fs::write(Path::new(&path), &bytes).unwrap();
+    say("whole");
+    let mut orders = std::io::stdin().lines();
+    let sixteenths: usize = orders.next().unwrap().unwrap().parse().unwrap();
+    let mut file = std::fs::File::create(Path::new(&path)).unwrap();
+    file.write_all(&bytes[..bytes.len() * sixteenths / 16]).unwrap();
+    say("torn");
+    // Until the kill, or until the test is gone.
+    orders.for_each(drop);
 }
 
 #[test]
 fn the_planted_writer_in_place_is_caught_corrupt() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("checkpoint.bin");
-    let mut corrupt = 0;
-    for round in 0..40 {
-        let mut stream = draws(1000 + round);
+    for sixteenths in 0..=16 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "in_place_writer", "--nocapture"])
             .env(CHILD, &path)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        kill_after(&mut child, 6, &mut stream);
-        corrupt += usize::from(Checkpoint::read(&DiskFs, &path).is_err());
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut wait_for = |what: &str| assert!(lines.any(|line| line.unwrap() == what), "the writer ended before it said {what:?}");
+        wait_for("whole");
+        Checkpoint::read(&DiskFs, &path).unwrap();
+        let mut orders = child.stdin.take().unwrap();
+        writeln!(orders, "{sixteenths}").unwrap();
+        wait_for("torn");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let read = Checkpoint::read(&DiskFs, &path);
+        assert_eq!(read.is_ok(), sixteenths == 16, "killed after {sixteenths}/16 of the file: {:?}", read.err());
     }
-    println!("{corrupt} of 40 kills left a corrupt file");
-    assert!(corrupt > 0, "no kill fell into a write");
 }
