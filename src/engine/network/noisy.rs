@@ -11,14 +11,18 @@
 //! converted inputs, by an input through the weights as they were read, noise included.
 
 use crate::kernels::backward::dense::{self, Matrix};
+use crate::kernels::backward::hardware as vectors;
 use crate::kernels::backward::shape::transpose;
 use crate::kernels::backward::sparse;
+use crate::kernels::quantised::law::{InputLaw, OutputLaw, PassKeys, largest_magnitude};
 use crate::kernels::simd::Simd;
 use crate::kernels::units::{activate_lanes, fire_lanes};
-use crate::plan::network::{HardwareProfile, NetworkPlan, Rows, Unit};
+use crate::plan::network::hardware::largest_code;
+use crate::plan::network::{HardwareProfile, NetworkPlan, OutputUnit, Rows, Unit};
 use crate::random::StreamKey;
+use crate::reduce;
 
-use super::hardware::{Programmed, RowSpans, convert_input, convert_output};
+use super::hardware::{Programmed, RowSpans};
 use super::lanes::{Activations, LANE_GROUP};
 use super::parameters::ParametersRef;
 use super::reverse::rows_of;
@@ -54,13 +58,15 @@ pub fn check_hardware(plan: &NetworkPlan) -> Result<(), HardwareRunError> {
 /// What one pass of one block used.
 #[derive(Clone, Debug, Default)]
 pub struct BlockPass {
-    /// The weights as they were read, noise included.
+    /// The weights as they were read, noise included; of blocks that read inputs, in codes.
     pub weights: Vec<f32>,
     /// Converted inputs, [sample][source], each sample `stride` long, zeros beyond the sources.
     pub inputs: Vec<f32>,
     /// Length of a sample: the number of sources, rounded up to 16.
     pub stride: usize,
     programmed: Programmed,
+    /// Units of weight per code, of all weights, where these are converted in vectors.
+    scale: f32,
 }
 
 /// What one pass of a network used, by block.
@@ -141,25 +147,49 @@ impl HardwarePass {
         }
         // 1. Weights as they are read this time.
         let spans = RowSpans::of(&block.rows, n_sources);
+        let (keys, input) = (PassKeys::new(key), InputLaw::of(profile));
         let pass = &mut self.blocks[b];
-        pass.programmed.program(weights, spans, profile, key);
-        pass.weights.resize(weights.len(), 0.0);
-        pass.programmed.weights_of_pass(spans, profile, key, &mut pass.weights);
+        let in_vectors = matches!(block.rows, Rows::Dense) && vectors::has_vectors(profile);
+        let output = match profile.weights.bits {
+            None if in_vectors => {
+                pass.weights.clear();
+                pass.weights.extend_from_slice(weights);
+                pass.scale = 1.0;
+                let largest = if profile.output_unit == OutputUnit::Cell { largest_magnitude(weights) } else { 0.0 };
+                let rms = if input.wants_squares { root_mean_square(weights) } else { 0.0 };
+                OutputLaw::of(profile, largest, rms)
+            }
+            Some(bits) if in_vectors => {
+                pass.weights.resize(weights.len(), 0.0);
+                let noise = (profile.weights.noise.into(), profile.weights.noise.sigma());
+                let largest = largest_code(bits) as f32;
+                let held = vectors::program(simd, weights, n_sources, largest, noise, keys.weight_noise, &mut pass.weights);
+                pass.scale = held.scale;
+                OutputLaw::of(profile, held.largest, held.rms)
+            }
+            _ => {
+                pass.weights.resize(weights.len(), 0.0);
+                pass.programmed.program(weights, spans, profile, key);
+                pass.programmed.weights_of_pass(spans, profile, key, &mut pass.weights);
+                OutputLaw::of(profile, pass.programmed.largest, pass.programmed.rms)
+            }
+        };
         // 2. Converted inputs, sample by sample.
         pass.stride = n_sources.next_multiple_of(LANE_GROUP);
         pass.inputs.resize(pass.stride * n_samples, 0.0);
         self.rows.resize(n_sources, 0.0);
         transpose(simd, x, n_sources, n_samples, lanes, &mut pass.inputs, pass.stride);
-        let inputs: Vec<_> = pass
-            .inputs
-            .chunks_exact_mut(pass.stride)
-            .enumerate()
-            .map(|(sample, values)| {
-                let input = convert_input(profile, &values[..n_sources], key, sample as u32, &mut self.rows);
-                values[..n_sources].copy_from_slice(&self.rows);
-                input
-            })
-            .collect();
+        let mut inputs = Vec::with_capacity(n_samples);
+        for (sample, values) in pass.inputs.chunks_exact_mut(pass.stride).enumerate() {
+            let values = &mut values[..n_sources];
+            inputs.push(if in_vectors && input.largest.is_some() {
+                vectors::convert(simd, &input, values)
+            } else {
+                let row = input.convert(values, &keys, sample as u32, &mut self.rows);
+                values.copy_from_slice(&self.rows);
+                row
+            });
+        }
         // 3. Products of codes.
         self.lanes.clear();
         self.lanes.resize(n_sources * lanes, 0.0);
@@ -180,7 +210,11 @@ impl HardwarePass {
         self.rows.resize(n_targets * n_samples, 0.0);
         transpose(simd, &self.products, n_targets, n_samples, lanes, &mut self.rows, n_targets);
         for ((sample, products), input) in self.rows.chunks_exact_mut(n_targets).enumerate().zip(&inputs) {
-            convert_output(profile, &pass.programmed, None, input, key, sample as u32, products);
+            if in_vectors {
+                vectors::finish(simd, &output, pass.scale, input, &keys, sample as u32, products);
+            } else {
+                output.finish(products, &pass.programmed.scales, None, input, &keys, sample as u32);
+            }
         }
         transpose(simd, &self.rows, n_samples, n_targets, n_targets, &mut self.products, lanes);
         for (sum, output) in sums.iter_mut().zip(&self.products) {
@@ -190,8 +224,22 @@ impl HardwarePass {
         for (values, input) in pass.inputs.chunks_exact_mut(pass.stride).zip(&inputs).filter(|(_, input)| input.step != 1.0) {
             values[..n_sources].iter_mut().for_each(|x| *x *= input.step);
         }
+        if plan.layers[block.from].is_input {
+            // Nothing is sent back to inputs, so nobody reads these weights again.
+            return;
+        }
+        if in_vectors && pass.scale != 1.0 {
+            pass.weights.iter_mut().for_each(|w| *w *= pass.scale);
+        }
+        if in_vectors {
+            return;
+        }
         for (n, &scale) in pass.programmed.scales.iter().enumerate().filter(|(_, scale)| **scale != 1.0) {
             pass.weights[spans.span(n)].iter_mut().for_each(|w| *w *= scale);
         }
     }
+}
+
+fn root_mean_square(weights: &[f32]) -> f32 {
+    (reduce::lane_sum(weights, |&w| f64::from(w) * f64::from(w)) / weights.len() as f64).sqrt() as f32
 }

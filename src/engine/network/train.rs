@@ -45,6 +45,11 @@ impl Batches {
         Batches { seed, n_samples, size: size.min(n_samples), epoch: None, order: Vec::new() }
     }
 
+    /// True if they are batches of `n_samples` samples in the order of `seed`.
+    pub fn are_of(&self, seed: Seed, n_samples: usize) -> bool {
+        self.seed == seed && self.n_samples == n_samples
+    }
+
     /// Batches of an epoch.
     pub fn per_epoch(&self) -> u64 {
         self.n_samples.div_ceil(self.size) as u64

@@ -3,7 +3,9 @@
 
 use std::arch::x86_64::*;
 
+use super::super::quantised::noise::{NoiseLaw, OCTAVES, UNIFORM_STEP};
 use super::vector::{Vector, WIDTH};
+use crate::random::Xoshiro8;
 
 /// Sixteen floats.
 #[derive(Clone, Copy)]
@@ -91,6 +93,35 @@ impl Vector for V512 {
     }
 
     #[inline(always)]
+    fn noise(law: NoiseLaw, lanes: &mut Xoshiro8) -> Self {
+        let bits = draw(lanes);
+        // SAFETY: as in `splat`.
+        unsafe {
+            match law {
+                NoiseLaw::None => V512(_mm512_setzero_ps()),
+                NoiseLaw::Uniform => {
+                    let number = _mm512_cvtepi32_ps(_mm512_or_si512(bits, _mm512_set1_epi32(1)));
+                    V512(_mm512_mul_ps(number, _mm512_set1_ps(UNIFORM_STEP)))
+                }
+                NoiseLaw::Gaussian => {
+                    let size = _mm512_and_si512(bits, _mm512_set1_epi32(i32::MAX));
+                    let m = _mm512_cvtepi32_ps(_mm512_or_si512(size, _mm512_set1_epi32(1)));
+                    let field = _mm512_castps_si512(m);
+                    let fraction = _mm512_and_si512(field, _mm512_set1_epi32(0x007f_ffff));
+                    let t = _mm512_castsi512_ps(_mm512_or_si512(fraction, _mm512_set1_epi32(0x3f80_0000)));
+                    let octave = _mm512_srli_epi32::<23>(field);
+                    let mut z = look_up(4, octave);
+                    for table in [3, 2, 1, 0] {
+                        z = _mm512_fmadd_ps(z, t, look_up(table, octave));
+                    }
+                    let sign = _mm512_and_si512(bits, _mm512_set1_epi32(i32::MIN));
+                    V512(_mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(z), sign)))
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
     fn transpose(rows: [Self; WIDTH]) -> [Self; WIDTH] {
         // SAFETY: as in `splat`.
         unsafe {
@@ -121,6 +152,36 @@ impl Vector for V512 {
             out
         }
     }
+}
+
+/// The next 512 bits of [`Xoshiro8`], by the steps of its `next_words`.
+#[inline(always)]
+fn draw(lanes: &mut Xoshiro8) -> __m512i {
+    // SAFETY: as in `splat`; eight numbers of 64 bits each.
+    unsafe {
+        let s0 = _mm512_loadu_si512(lanes.s[0].as_ptr().cast());
+        let s1 = _mm512_loadu_si512(lanes.s[1].as_ptr().cast());
+        let s2 = _mm512_loadu_si512(lanes.s[2].as_ptr().cast());
+        let s3 = _mm512_loadu_si512(lanes.s[3].as_ptr().cast());
+        let out = _mm512_add_epi64(_mm512_rol_epi64::<23>(_mm512_add_epi64(s0, s3)), s0);
+        let t = _mm512_slli_epi64::<17>(s1);
+        let (s2, s3) = (_mm512_xor_si512(s2, s0), _mm512_xor_si512(s3, s1));
+        let (s1, s0) = (_mm512_xor_si512(s1, s2), _mm512_xor_si512(s0, s3));
+        let (s2, s3) = (_mm512_xor_si512(s2, t), _mm512_rol_epi64::<45>(s3));
+        _mm512_storeu_si512(lanes.s[0].as_mut_ptr().cast(), s0);
+        _mm512_storeu_si512(lanes.s[1].as_mut_ptr().cast(), s1);
+        _mm512_storeu_si512(lanes.s[2].as_mut_ptr().cast(), s2);
+        _mm512_storeu_si512(lanes.s[3].as_mut_ptr().cast(), s3);
+        out
+    }
+}
+
+/// Entry `octave` of each lane in one table of the octaves.
+#[inline(always)]
+fn look_up(table: usize, octave: __m512i) -> __m512 {
+    let table = OCTAVES[table].as_ptr();
+    // SAFETY: as in `splat`; a table has 32 floats.
+    unsafe { _mm512_permutex2var_ps(_mm512_loadu_ps(table), octave, _mm512_loadu_ps(table.add(WIDTH))) }
 }
 
 /// A mask of the first `n` lanes, 1 to 16.

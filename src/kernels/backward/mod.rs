@@ -15,6 +15,7 @@
 //! Gradients of weights may go straight into the step of an optimiser, without ever being written.
 
 pub mod dense;
+pub mod hardware;
 pub mod rules;
 pub mod shape;
 pub mod slopes;

@@ -4,11 +4,13 @@
 //! of IEEE 754 with one rounding each, so every backend gives the bits of [`Plain`].
 #![expect(unsafe_code, reason = "loads, stores and the choice of a backend")]
 
+use super::super::quantised::noise::{NoiseLaw, normal_from, uniform_from};
 use super::super::simd::Simd;
 #[cfg(target_arch = "x86_64")]
 use super::avx2::V256;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::V512;
+use crate::random::Xoshiro8;
 
 /// Floats in a vector.
 pub const WIDTH: usize = 16;
@@ -92,6 +94,23 @@ pub trait Vector: Copy {
             *column = unsafe { Self::load(lanes.as_ptr()) };
         }
         columns
+    }
+
+    /// 16 standard numbers of `law`, from the next 512 bits of `lanes`.
+    #[inline(always)]
+    fn noise(law: NoiseLaw, lanes: &mut Xoshiro8) -> Self {
+        let words = lanes.next_words();
+        let mut all = [0.0_f32; WIDTH];
+        for (j, z) in all.iter_mut().enumerate() {
+            let bits = (words[j / 2] >> (32 * (j % 2))) as u32;
+            *z = match law {
+                NoiseLaw::None => 0.0,
+                NoiseLaw::Gaussian => normal_from(bits),
+                NoiseLaw::Uniform => uniform_from(bits),
+            };
+        }
+        // SAFETY: an array of 16 floats.
+        unsafe { Self::load(all.as_ptr()) }
     }
 
     /// The 16 floats.

@@ -1,0 +1,329 @@
+//! Conversions of a training pass under a hardware profile, in vectors; `kernels::quantised::law` is their meaning.
+//!
+//! The common cases have a path here: one symmetric scale a block or none, rounding to nearest, and an output range that is
+//! known before the outputs are. Whoever calls asks first ([`has_vectors`]) and takes the law for the rest.
+#![expect(unsafe_code, reason = "rows are read and written through pointers whose bounds the entries assert")]
+
+use super::super::quantised::law::{InputLaw, InputRow, OutputLaw, OutputRow, PassKeys, steps};
+use super::super::quantised::noise::{NoiseLaw, PANELS_PER_BLOCK};
+use super::super::simd::Simd;
+use super::sink::{read, write};
+use super::vector::{Job, Vector, WIDTH, run};
+use crate::plan::network::{Granularity, HardwareProfile, OutputRange, Rounding, Scheme};
+use crate::random::{StreamKey, Xoshiro8};
+
+/// Vectors whose squared codes are added up in f32, where they are exact: 1,024 codes of at most 127 a lane.
+const EXACT: usize = 1024;
+
+/// True if weights, inputs and outputs of `profile` are converted here, or need no conversion.
+pub fn has_vectors(profile: &HardwareProfile) -> bool {
+    let (w, x, y) = (&profile.weights, &profile.input, &profile.output);
+    let codes = w.granularity == Granularity::Tensor && w.scheme == Scheme::Symmetric && w.rounding == Rounding::Nearest;
+    let weights = if w.bits.is_some() { codes } else { w.noise.is_none() };
+    let inputs = x.bits.is_none() || x.rounding == Rounding::Nearest;
+    let outputs = y.bits.is_none() || (y.rounding == Rounding::Nearest && y.range != OutputRange::Max);
+    weights && inputs && outputs
+}
+
+/// Standard noise of one row, 16 numbers at a time.
+struct Noise {
+    law: NoiseLaw,
+    key: StreamKey,
+    panel: usize,
+    lanes: Xoshiro8,
+}
+
+impl Noise {
+    #[inline(always)]
+    fn new(law: NoiseLaw, key: StreamKey) -> Self {
+        Noise { law, key, panel: 0, lanes: Xoshiro8::from_key(key.block(0)) }
+    }
+
+    #[inline(always)]
+    fn next<V: Vector>(&mut self) -> V {
+        if self.panel > 0 && self.panel.is_multiple_of(PANELS_PER_BLOCK) {
+            self.lanes = Xoshiro8::from_key(self.key.block((self.panel / PANELS_PER_BLOCK) as u32));
+        }
+        self.panel += 1;
+        V::noise(self.law, &mut self.lanes)
+    }
+}
+
+/// The nearest whole number, halves to even, of numbers up to 2^22.
+#[inline(always)]
+fn round_even<V: Vector>(v: V) -> V {
+    let magic = V::splat(12_582_912.0);
+    v.add(magic).sub(magic)
+}
+
+/// The code of `v`, no number becoming the largest one.
+#[inline(always)]
+fn code<V: Vector>(v: V, largest: f32) -> V {
+    round_even(v.min(V::splat(largest)).max(V::splat(-largest)))
+}
+
+#[inline(always)]
+fn magnitude<V: Vector>(x: V) -> V {
+    x.max(V::splat(0.0).sub(x))
+}
+
+/// The largest |x|; no number is passed over.
+#[inline(always)]
+fn largest_of<V: Vector>(xs: &[f32]) -> f32 {
+    let mut top = V::splat(0.0);
+    for at in (0..xs.len()).step_by(WIDTH) {
+        // SAFETY: as many as there are.
+        top = magnitude(unsafe { read::<V>(xs.as_ptr().add(at), WIDTH.min(xs.len() - at)) }).max(top);
+    }
+    top.to_array().into_iter().fold(0.0, f32::max)
+}
+
+/// What programming a block found out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Programming {
+    /// Units of weight per code.
+    pub scale: f32,
+    /// The largest |w| before quantising.
+    pub largest: f32,
+    /// The root mean square of the weights as held.
+    pub rms: f32,
+}
+
+/// Writes the codes of `weights`, rows of `row_length` each, with up to `largest_code`, noise of one pass included, to `noisy`.
+///
+/// `sigma` is in units of the largest |w|; weight i takes slot i of the row of `key`.
+///
+/// # Panics
+/// If lengths differ, or there is no whole number of rows.
+pub fn program(
+    simd: Simd,
+    weights: &[f32],
+    row_length: usize,
+    largest_code: f32,
+    noise: (NoiseLaw, f32),
+    key: StreamKey,
+    noisy: &mut [f32],
+) -> Programming {
+    assert!(weights.len() == noisy.len() && weights.len().is_multiple_of(row_length), "{} weights in rows of {row_length}", weights.len());
+    run(simd, Program { weights, row_length, largest_code, noise, key, noisy })
+}
+
+struct Program<'a> {
+    weights: &'a [f32],
+    row_length: usize,
+    largest_code: f32,
+    noise: (NoiseLaw, f32),
+    key: StreamKey,
+    noisy: &'a mut [f32],
+}
+
+impl Job for Program<'_> {
+    type Out = Programming;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Programming {
+        let largest = largest_of::<V>(self.weights);
+        let (scale, inverse) = steps(largest, self.largest_code);
+        let (law, sigma) = self.noise;
+        let mut noise = Noise::new(law, self.key);
+        let (sigma, per_weight) = (V::splat(sigma * largest), V::splat(if scale > 0.0 { 1.0 / scale } else { 0.0 }));
+        // Slots of the noise run on from row to row, so vectors of a row and of slots agree only if rows are whole vectors.
+        let (has_noise, is_aligned) = (law != NoiseLaw::None, self.row_length.is_multiple_of(WIDTH));
+        let mut squares = 0.0;
+        for (row, noisy) in self.weights.chunks(self.row_length).zip(self.noisy.chunks_mut(self.row_length)) {
+            let mut row_squares = 0.0;
+            for (part, noisy) in row.chunks(EXACT * WIDTH).zip(noisy.chunks_mut(EXACT * WIDTH)) {
+                let mut sum = V::splat(0.0);
+                for at in (0..part.len()).step_by(WIDTH) {
+                    let n = WIDTH.min(part.len() - at);
+                    // SAFETY: as many as there are, of two slices of one length.
+                    unsafe {
+                        let w: V = read(part.as_ptr().add(at), n);
+                        let mut c = code(w.mul(V::splat(inverse)), self.largest_code);
+                        sum = c.fma(c, sum);
+                        if has_noise && is_aligned {
+                            c = c.add(noise.next::<V>().fma(sigma, V::splat(0.0)).mul(per_weight));
+                        }
+                        write(noisy.as_mut_ptr().add(at), n, c);
+                    }
+                }
+                row_squares += sum.to_array().iter().map(|&s| f64::from(s)).sum::<f64>();
+            }
+            squares += f64::from(scale) * f64::from(scale) * row_squares;
+        }
+        if has_noise && !is_aligned {
+            for at in (0..self.noisy.len()).step_by(WIDTH) {
+                let n = WIDTH.min(self.noisy.len() - at);
+                // SAFETY: as many as there are.
+                unsafe {
+                    let c: V = read(self.noisy.as_ptr().add(at), n);
+                    write(self.noisy.as_mut_ptr().add(at), n, c.add(noise.next::<V>().fma(sigma, V::splat(0.0)).mul(per_weight)));
+                }
+            }
+        }
+        let rms = if self.weights.is_empty() { 0.0 } else { (squares / self.weights.len() as f64).sqrt() as f32 };
+        Programming { scale, largest, rms }
+    }
+}
+
+/// Turns `values` of one sample into codes, in place; `law` has a converter that rounds to nearest.
+///
+/// # Panics
+/// If there is no converter.
+pub fn convert(simd: Simd, law: &InputLaw, values: &mut [f32]) -> InputRow {
+    run(simd, Convert { law, values })
+}
+
+struct Convert<'a> {
+    law: &'a InputLaw,
+    values: &'a mut [f32],
+}
+
+impl Job for Convert<'_> {
+    type Out = InputRow;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> InputRow {
+        let largest = self.law.largest.expect("a converter");
+        let range = match self.law.range {
+            Some(range) => range,
+            None => largest_of::<V>(self.values),
+        };
+        let (step, inverse) = steps(range, largest);
+        let mut squares = 0_u64;
+        for part in self.values.chunks_mut(EXACT * WIDTH) {
+            let mut sum = V::splat(0.0);
+            for at in (0..part.len()).step_by(WIDTH) {
+                let n = WIDTH.min(part.len() - at);
+                // SAFETY: as many as there are.
+                unsafe {
+                    let c = code(read::<V>(part.as_ptr().add(at), n).mul(V::splat(inverse)), largest);
+                    sum = c.fma(c, sum);
+                    write(part.as_mut_ptr().add(at), n, c);
+                }
+            }
+            squares += sum.to_array().iter().map(|&s| s as u64).sum::<u64>();
+        }
+        InputRow { step, range, squares: if self.law.wants_squares { squares as f32 } else { 0.0 } }
+    }
+}
+
+/// Turns the products of codes of one sample into outputs, in place, for weights of one `scale`.
+///
+/// # Panics
+/// If the law needs all outputs for its range, or rounds stochastically.
+pub fn finish(simd: Simd, law: &OutputLaw, scale: f32, input: &InputRow, keys: &PassKeys, sample: u32, products: &mut [f32]) {
+    assert!(!law.needs_two_touches() && !(law.is_stochastic && law.largest.is_some()), "a law that vectors do not have");
+    run(simd, Finish { law, row: law.row(input), scale, key: keys.output_noise.replica(sample), products });
+}
+
+struct Finish<'a> {
+    law: &'a OutputLaw,
+    row: OutputRow,
+    scale: f32,
+    key: StreamKey,
+    products: &'a mut [f32],
+}
+
+impl Job for Finish<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let OutputLaw { noise: law, is_noise_first, largest, .. } = *self.law;
+        let mut noise = Noise::new(law, self.key);
+        let has_noise = law != NoiseLaw::None;
+        let (scale, sigma, step) = (V::splat(self.scale * self.row.scale), V::splat(self.row.sigma), V::splat(self.row.step));
+        for at in (0..self.products.len()).step_by(WIDTH) {
+            let n = WIDTH.min(self.products.len() - at);
+            // SAFETY: as many as there are.
+            unsafe {
+                let mut v = read::<V>(self.products.as_ptr().add(at), n).mul(scale);
+                let z = if has_noise { noise.next() } else { V::splat(0.0) };
+                if has_noise && is_noise_first {
+                    v = z.fma(sigma, v);
+                }
+                let mut y = match largest {
+                    None => v.add(V::splat(0.0)),
+                    Some(largest) => code(v, largest).fma(step, V::splat(0.0)),
+                };
+                if has_noise && !is_noise_first {
+                    y = z.fma(sigma, y);
+                }
+                write(self.products.as_mut_ptr().add(at), n, y);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::network::{InputRange, NoiseOrder, hardware};
+    use crate::random::SystemTag;
+    use crate::units::Seed;
+
+    fn numbers(n: usize, block: u32) -> Vec<f32> {
+        let mut random = StreamKey::new(Seed(4), SystemTag::named("conversions"), 0).block(block).stream();
+        (0..n).map(|_| random.gaussian() as f32).collect()
+    }
+
+    fn profiles() -> Vec<HardwareProfile> {
+        use crate::plan::network::Noise;
+        let mut base = HardwareProfile::ideal();
+        (base.weights.bits, base.input.bits, base.output.bits) = (Some(4), Some(5), Some(6));
+        base.output.range = OutputRange::Sigmas(2.0);
+        base.weights.noise = Noise::Gaussian { sigma: 0.05 };
+        base.output_noise = Noise::Gaussian { sigma: 0.3 };
+        let mut late = base.clone();
+        (late.order, late.output_noise, late.input.range) =
+            (NoiseOrder::QuantiseThenNoise, Noise::Uniform { sigma: 0.2 }, InputRange::Fixed(1.5));
+        late.output.range = OutputRange::Fixed(3.0);
+        let mut quiet = base.clone();
+        (quiet.weights.noise, quiet.output_noise, quiet.output.bits) = (Noise::None, Noise::None, None);
+        vec![base, late, quiet]
+    }
+
+    #[test]
+    fn conversions_have_the_bits_of_their_law_on_every_backend() {
+        let keys = PassKeys::new(StreamKey::new(Seed(9), SystemTag::named("conversions"), 3));
+        for profile in profiles() {
+            assert!(has_vectors(&profile));
+            for simd in Simd::available() {
+                for n in [1, 15, 16, 17, 1100, 20_000] {
+                    let xs = numbers(n, 1);
+                    // 1. Inputs.
+                    let law = InputLaw::of(&profile);
+                    let (mut codes, mut found) = (vec![0.0; n], xs.clone());
+                    let row = law.convert(&xs, &keys, 5, &mut codes);
+                    assert_eq!((convert(simd, &law, &mut found), &found), (row, &codes), "{simd:?}, {n} inputs");
+                    // 2. Outputs.
+                    let law = OutputLaw::of(&profile, 0.7, 0.2);
+                    let (mut expected, mut found) = (xs.clone(), xs.clone());
+                    law.finish(&mut expected, &vec![0.1; n], None, &row, &keys, 5);
+                    finish(simd, &law, 0.1, &row, &keys, 5, &mut found);
+                    assert_eq!(found, expected, "{simd:?}, {n} outputs");
+                }
+                // 3. Noise of weights, whose law is above this floor, has the size and place of that law.
+                for (rows, length) in [(3, 32), (7, 10)] {
+                    let weights = numbers(rows * length, 2);
+                    let largest = hardware::largest_code(4) as f32;
+                    let sigma = profile.weights.noise.sigma();
+                    let mut clean = vec![0.0; weights.len()];
+                    let held = program(simd, &weights, length, largest, (NoiseLaw::None, 0.0), keys.weight_noise, &mut clean);
+                    let mut noisy = clean.clone();
+                    program(simd, &weights, length, largest, (profile.weights.noise.into(), sigma), keys.weight_noise, &mut noisy);
+                    let mut noise = vec![0.0; weights.len()];
+                    super::super::super::quantised::law::add_noise(
+                        profile.weights.noise.into(),
+                        sigma * held.largest,
+                        keys.weight_noise,
+                        &mut noise,
+                    );
+                    let expected: Vec<f32> = clean.iter().zip(&noise).map(|(c, z)| c + z * (1.0 / held.scale)).collect();
+                    assert_eq!(noisy, expected, "{simd:?}, {rows} rows of {length}");
+                }
+            }
+        }
+    }
+}
