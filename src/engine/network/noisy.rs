@@ -58,7 +58,7 @@ pub fn check_hardware(plan: &NetworkPlan) -> Result<(), HardwareRunError> {
 /// What one pass of one block used.
 #[derive(Clone, Debug, Default)]
 pub struct BlockPass {
-    /// The weights as they were read, noise included; of blocks that read inputs, in codes.
+    /// The weights as they were read, noise included; of blocks that read inputs, in codes. Empty if they were read as they are.
     pub weights: Vec<f32>,
     /// Converted inputs, [sample][source], each sample `stride` long, zeros beyond the sources.
     pub inputs: Vec<f32>,
@@ -82,7 +82,8 @@ pub struct HardwarePass {
 impl HardwarePass {
     /// Biases, and the weights as they were read.
     pub fn parameters<'a>(&'a self, parameters: &ParametersRef<'a>) -> ParametersRef<'a> {
-        ParametersRef { weights: self.blocks.iter().map(|b| b.weights.as_slice()).collect(), biases: parameters.biases.clone() }
+        let read = |(pass, &weights): (&'a BlockPass, &&'a [f32])| if pass.weights.is_empty() { weights } else { &pass.weights };
+        ParametersRef { weights: self.blocks.iter().zip(&parameters.weights).map(read).collect(), biases: parameters.biases.clone() }
     }
 
     /// One step of all samples under `profile`, as [`super::forward_lanes`] does it without; `key` names the pass by seed, system, step and sweep.
@@ -153,7 +154,6 @@ impl HardwarePass {
         let output = match profile.weights.bits {
             None if in_vectors => {
                 pass.weights.clear();
-                pass.weights.extend_from_slice(weights);
                 pass.scale = 1.0;
                 let largest = if profile.output_unit == OutputUnit::Cell { largest_magnitude(weights) } else { 0.0 };
                 let rms = if input.wants_squares { root_mean_square(weights) } else { 0.0 };
@@ -196,14 +196,15 @@ impl HardwarePass {
         transpose(simd, &pass.inputs, n_samples, n_sources, pass.stride, &mut self.lanes, lanes);
         self.products.clear();
         self.products.resize(n_targets * lanes, 0.0);
+        let as_read = if pass.weights.is_empty() { weights } else { &pass.weights };
         match &block.rows {
             Rows::Dense => {
-                let matrix = Matrix::by_target(&pass.weights, n_targets, n_sources);
+                let matrix = Matrix::by_target(as_read, n_targets, n_sources);
                 dense::product(simd, matrix, &self.lanes, &mut self.products, lanes);
             }
             Rows::Sparse { .. } => {
                 let rows = rows_of(block, n_sources, n_targets, None);
-                sparse::product(simd, rows, &pass.weights, &self.lanes, &mut self.products, lanes);
+                sparse::product(simd, rows, as_read, &self.lanes, &mut self.products, lanes);
             }
         }
         // 4. Outputs, sample by sample.

@@ -334,6 +334,12 @@ impl Tiles<'_> {
                     }
                 }
             }
+            let n_cols = (L - 1) * WIDTH + n_last;
+            let mut piece =
+                Piece { gradients: std::ptr::null(), stride: 4 * WIDTH, at: at(0, 0), n_rows: R, n_cols, row_length: n_sources };
+            if let Sink::Step(stepper) = &self.sink {
+                stepper.fetch(piece);
+            }
             let delta = deltas.as_ptr().add(row * lanes);
             let x = samples.as_ptr().add(source);
             for sample in 0..n_samples {
@@ -364,9 +370,8 @@ impl Tiles<'_> {
                             sum.store(row.as_mut_ptr().add(l * WIDTH));
                         }
                     }
-                    let n_cols = (L - 1) * WIDTH + n_last;
-                    let gradients = block.as_ptr().cast();
-                    stepper.step(Piece { gradients, stride: 4 * WIDTH, at: at(0, 0), n_rows: R, n_cols, row_length: n_sources });
+                    piece.gradients = block.as_ptr().cast();
+                    stepper.step(piece);
                 }
             }
         }

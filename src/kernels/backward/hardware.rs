@@ -213,7 +213,8 @@ impl Job for Convert<'_> {
 /// # Panics
 /// If the law needs all outputs for its range, or rounds stochastically.
 pub fn finish(simd: Simd, law: &OutputLaw, scale: f32, input: &InputRow, keys: &PassKeys, sample: u32, products: &mut [f32]) {
-    assert!(!law.needs_two_touches() && !(law.is_stochastic && law.largest.is_some()), "a law that vectors do not have");
+    let is_drawn = law.is_stochastic && law.largest.is_some();
+    assert!(!law.needs_two_touches() && !is_drawn, "a law that vectors do not have");
     run(simd, Finish { law, row: law.row(input), scale, key: keys.output_noise.replica(sample), products });
 }
 
