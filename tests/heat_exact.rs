@@ -4,6 +4,7 @@
 //! Every test has wrong twins that must fail it. alpha = 1e-6.
 
 use lehr::data::{Dataset, Targets};
+use lehr::engine::network::heat::langevin::{mala, sgld};
 use lehr::engine::network::heat::metropolis::reflect;
 use lehr::engine::network::heat::{HeatSettings, Landscape, Site, VisitOrder, walk};
 use lehr::engine::network::{Loss, Parameters};
@@ -101,7 +102,7 @@ fn draw(stream: &mut Stream, data: &Dataset, lowest: f64) -> (f32, f32) {
 fn distance(n_trials: u64, mut step: impl FnMut(&mut Landscape, StreamKey)) -> (f64, f64) {
     let data = dataset();
     let exact = posterior(&data);
-    let mut landscape = Landscape::new(&plan(), parameters(0.0, 0.0), &data, Loss::BinaryCrossEntropy, Simd::best()).expect("a fit");
+    let mut landscape = Landscape::new(plan(), parameters(0.0, 0.0), &data, Loss::BinaryCrossEntropy, Simd::best()).expect("a fit");
     let (mut counts, mut sum) = (vec![0.0; CELLS * CELLS], 0.0);
     let mut stream = key("draws", 0).stream();
     for trial in 0..n_trials {
@@ -191,6 +192,52 @@ fn proposals_beyond_a_bound_must_be_folded_not_cut() {
     assert!(!passes(cut), "{cut:?} of the limits");
 }
 
+/// The loss of the logistic regression and its gradient, written down anew.
+fn slope_of(data: Dataset) -> impl FnMut(&Parameters, &mut Parameters) -> f64 {
+    let Targets::Values { values, .. } = data.targets else { panic!("values") };
+    let inputs = data.inputs;
+    move |p, gradient| {
+        let (w, b) = (f64::from(p.weights[0][0]), f64::from(p.biases[1][0]));
+        let (mut loss, mut by_w, mut by_b) = (0.0, 0.0, 0.0);
+        for (&x, &t) in inputs.iter().zip(&values) {
+            let (x, t) = (f64::from(x), f64::from(t));
+            let y = w * x + b;
+            let error = math::sigmoid(y) - t;
+            loss += y.max(0.0) + math::ln_1p(math::exp(-y.abs())) - t * y;
+            by_w += error * x;
+            by_b += error;
+        }
+        gradient.weights[0][0] += by_w as f32;
+        gradient.biases[1][0] += by_b as f32;
+        loss
+    }
+}
+
+#[test]
+fn langevin_steps_need_their_test_and_the_right_temperature() {
+    const RATE: f64 = 0.4;
+    let by = |t: f64, is_tested: bool| {
+        let mut slope = slope_of(dataset());
+        let settings = settings(VisitOrder::Sweep);
+        distance(TRIALS, |l, key| {
+            let mut p = l.parameters().clone();
+            let steps = (4, t);
+            if is_tested {
+                mala(&mut p, &settings, RATE, &[true, false], steps, &mut slope, key);
+            } else {
+                sgld(&mut p, &settings, RATE, &[true, false], steps, &mut slope, key);
+            }
+            l.set_parameters(p);
+        })
+    };
+    let right = by(T, true);
+    assert!(passes(right), "{right:?} of the limits");
+    for (what, t, is_tested) in [("T + 8 %", 1.08 * T, true), ("T - 8 %", 0.92 * T, true), ("no test", T, false)] {
+        let found = by(t, is_tested);
+        assert!(!passes(found), "{what}: {found:?} of the limits");
+    }
+}
+
 /// Weights that touch nothing, under N(0, T / lambda): the larger one of their chi-square in 20 cells of equal probability and
 /// |z| of their mean square, each over its limit.
 fn prior_distance(t: f64) -> f64 {
@@ -203,7 +250,7 @@ fn prior_distance(t: f64) -> f64 {
         Dataset { n_features: N, inputs: vec![0.0; N], targets: Targets::Values { width: 1, values: vec![0.5] }, class_names: Vec::new() };
     let settings = HeatSettings { lambda: 2.0, ..HeatSettings::default() };
     let sd = (T / settings.lambda).sqrt();
-    let mut landscape = Landscape::new(&plan, Parameters::zeros(&plan), &data, Loss::MeanSquare, Simd::best()).expect("a fit");
+    let mut landscape = Landscape::new(plan.clone(), Parameters::zeros(&plan), &data, Loss::MeanSquare, Simd::best()).expect("a fit");
     let (mut counts, mut squares) = ([0.0; 20], 0.0);
     let mut stream = key("prior", 0).stream();
     for trial in 0..TRIALS {
@@ -239,7 +286,7 @@ fn drift(size: f32, t: f64) -> (f64, f64) {
     const N: u64 = 100_000;
     let data = dataset();
     let (w, site) = (1.2_f32, Site::Weight { block: 0, synapse: 0 });
-    let mut landscape = Landscape::new(&plan(), parameters(w, 0.4), &data, Loss::BinaryCrossEntropy, Simd::best()).expect("a fit");
+    let mut landscape = Landscape::new(plan(), parameters(w, 0.4), &data, Loss::BinaryCrossEntropy, Simd::best()).expect("a fit");
     let (mut sum, mut squares) = (0.0, 0.0);
     for k in 0..N {
         walk(&mut landscape, &settings(VisitOrder::Sweep), &mut [size, size], 0, 1, t, false, key("drift", k));

@@ -113,7 +113,7 @@ fn by_the_law(plan: &NetworkPlan, parameters: &Parameters, data: &Dataset, loss:
 fn walk(seed: u64, hidden: Unit, output: Unit, loss: Loss, n_samples: usize, simd: Simd) -> Vec<u64> {
     let (plan, data) = (plan(seed, hidden, output), dataset(seed, n_samples, loss));
     let mut mirror = parameters(&plan, seed);
-    let mut landscape = Landscape::new(&plan, mirror.clone(), &data, loss, simd).expect("samples that fit");
+    let mut landscape = Landscape::new(plan.clone(), mirror.clone(), &data, loss, simd).expect("samples that fit");
     let mut s = stream(seed, "walk");
     let mut changes = Vec::new();
     let mut before = by_the_law(&plan, &mirror, &data, loss);

@@ -11,6 +11,8 @@
 //! Sums that are shifted drift from the sums of the law by rounding. `refresh` computes everything anew, the same from
 //! the parameters alone, and asserts how far they had come apart (see [`Landscape::refresh`]).
 
+use std::sync::Arc;
+
 use crate::data::Dataset;
 use crate::engine::network::losses::Loss;
 use crate::engine::network::parameters::Parameters;
@@ -113,8 +115,9 @@ impl Landscape {
     ///
     /// # Panics
     /// If the parameters do not fit the plan, or the processor lacks the instructions of `simd`.
-    pub fn new(plan: &NetworkPlan, parameters: Parameters, data: &Dataset, loss: Loss, simd: Simd) -> Result<Self, HeatError> {
-        parameters.view().assert_fit(plan);
+    pub fn new(plan: impl Into<Arc<NetworkPlan>>, parameters: Parameters, data: &Dataset, loss: Loss, simd: Simd) -> Result<Self, HeatError> {
+        let plan = plan.into();
+        parameters.view().assert_fit(&plan);
         if let Some(block) = plan.blocks.iter().find(|b| b.is_delayed) {
             return Err(HeatError::Recurrent(block.name.clone()));
         }
@@ -330,7 +333,7 @@ impl Landscape {
     }
 
     /// Drops what was proposed.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.pending = None;
         for holder in self.holders.drain(..) {
             self.row_of[holder as usize] = NONE;
@@ -346,7 +349,7 @@ impl Landscape {
     }
 
     /// The shifted row of `neuron` into row 0 of the proposal, and the samples that it changes.
-    fn shift(&mut self, site: Site, neuron: usize, source: Option<Place>, value: f32) -> Scope {
+    pub(super) fn shift(&mut self, site: Site, neuron: usize, source: Option<Place>, value: f32) -> Scope {
         let lanes = self.samples.n_lanes;
         let n = self.wiring.neurons[neuron];
         let first = self.wiring.neurons.len() * lanes;

@@ -8,8 +8,9 @@
 use crate::math;
 use crate::random::{BLOCK, StreamKey};
 
+use super::barker::Minibatch;
 use super::landscape::Landscape;
-use super::settings::{HeatSettings, VisitOrder};
+use super::settings::{HeatBatch, HeatSettings, VisitOrder};
 use super::wiring::Site;
 
 /// Factor by which the size of an accepted proposal grows.
@@ -64,6 +65,7 @@ pub fn walk(
     let shrink = math::exp(-math::ln(GROW) * a.acceptance / (1.0 - a.acceptance)) as f32;
     let mut next = (first % n as u64) as usize;
     let mut prior = 0.0;
+    let mut minibatch = Minibatch::default();
     let mut stream = key.stream();
     for k in 0..n_proposals {
         if k.is_multiple_of(BLOCK as u64) {
@@ -75,11 +77,19 @@ pub fn walk(
         let site = landscape.site(number);
         let old = landscape.value(site);
         let new = reflect(old + sizes[number] * stream.gaussian() as f32, settings.bound);
-        // 2. What it may cost.
-        let most = if t > 0.0 { -t * math::ln(stream.uniform()) } else { 0.0 };
         let d_prior = prior_change(settings, site, old, new);
-        // 3. What it costs.
-        let is_accepted = landscape.propose(site, new, most - d_prior).is_some();
+        let is_accepted = match settings.batch {
+            HeatBatch::Full => {
+                // 2. What it may cost.
+                let most = if t > 0.0 { -t * math::ln(stream.uniform()) } else { 0.0 };
+                // 3. What it costs.
+                landscape.propose(site, new, most - d_prior).is_some()
+            }
+            HeatBatch::Barker(size) => {
+                let accepts = minibatch.accepts(landscape, (site, new), d_prior, t, size, &mut stream);
+                accepts && landscape.propose(site, new, f64::INFINITY).is_some()
+            }
+        };
         if is_accepted {
             landscape.accept();
             prior += d_prior;

@@ -3,6 +3,7 @@
 //! U(w) = sum over samples of the loss + lambda/2 sum w^2, at a temperature T: pi(w) ~ exp(-U/T). No derivative is needed,
 //! so that stepped units, gates and LIF neurons learn as smooth ones do (reference: Metropolis et al. 1953; Whitelam et al. 2021).
 
+mod barker;
 pub mod landscape;
 pub mod langevin;
 pub mod metropolis;

@@ -6,7 +6,10 @@ use crate::kernels::heat::{self, LANES};
 use crate::kernels::units::activate_lanes;
 use crate::plan::network::Unit;
 
+use crate::engine::network::units::activate;
+
 use super::landscape::{LIST_TILE, Landscape, NONE, Scope, TILE, counts, score, signs_of};
+use super::wiring::Site;
 
 impl Landscape {
     /// The change of the loss over all samples; `None` as soon as it is sure to be above `limit`.
@@ -54,6 +57,34 @@ impl Landscape {
             }
         }
         Some(d_loss)
+    }
+
+    /// Appends what the losses at these lanes change by if `site` becomes `value`; nothing is remembered.
+    pub(super) fn changes_of(&mut self, site: Site, value: f32, lanes: &[u32], changes: &mut Vec<f32>) {
+        self.forget();
+        let (neuron, source) = self.wiring.ends(site);
+        let it = self.wiring.neurons[neuron];
+        self.shift(site, neuron, source, value);
+        self.row_of[neuron] = 0;
+        self.holders.push(neuron as u32);
+        // 1. The list is the minibatch, whatever changed.
+        self.list.clear();
+        self.list.extend(lanes);
+        self.n_listed = lanes.len();
+        let n_lanes = self.samples.n_lanes;
+        let first = self.wiring.neurons.len() * n_lanes;
+        for (d, &lane) in self.d.iter_mut().zip(lanes) {
+            let new = activate(it.unit, self.z[first + lane as usize], it.fan_in);
+            *d = new - self.a[neuron * n_lanes + lane as usize];
+            self.a[first + lane as usize] = new;
+        }
+        if let Some(&last) = lanes.last() {
+            self.list.resize(lanes.len().next_multiple_of(LANES), last);
+        }
+        // 2. Its changes, tile by tile.
+        self.spread_list(neuron, f64::INFINITY);
+        changes.extend(self.new_losses.iter().zip(&self.old_losses).take(lanes.len()).map(|(new, old)| new - old));
+        self.forget();
     }
 
     /// Sends the changes of `neuron` in one tile downstream.

@@ -1,5 +1,7 @@
 //! Where a change of one parameter goes: neurons in the order of their evaluation, and what each of them feeds.
 
+use std::sync::Arc;
+
 use crate::plan::network::{NetworkPlan, Rows, Unit};
 
 /// A weight or a bias.
@@ -54,7 +56,7 @@ struct Outgoing {
 /// A plan as weight annealing reads it.
 #[derive(Clone, Debug)]
 pub(super) struct Wiring {
-    pub(super) plan: NetworkPlan,
+    pub(super) plan: Arc<NetworkPlan>,
     /// Evaluated neurons in the order of their evaluation.
     pub(super) neurons: Vec<Neuron>,
     /// Outputs of the network, as positions in `neurons`.
@@ -71,7 +73,7 @@ pub(super) struct Wiring {
 }
 
 impl Wiring {
-    pub(super) fn new(plan: &NetworkPlan) -> Self {
+    pub(super) fn new(plan: Arc<NetworkPlan>) -> Self {
         let mut places: Vec<Vec<Place>> = plan.layers.iter().map(|l| vec![Place::Input(0); l.n_neurons]).collect();
         let mut n_inputs = 0;
         for (layer, _) in plan.inputs() {
@@ -119,7 +121,7 @@ impl Wiring {
         for n in blocks.chain(biases) {
             starts.push(starts[starts.len() - 1] + n);
         }
-        Wiring { plan: plan.clone(), neurons, outputs, n_inputs, places, blocks_from, outgoing, starts }
+        Wiring { plan, neurons, outputs, n_inputs, places, blocks_from, outgoing, starts }
     }
 
     /// Number of weights and biases; inputs have no bias.
