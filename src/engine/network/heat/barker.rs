@@ -28,7 +28,15 @@ pub(super) struct Minibatch {
 
 impl Minibatch {
     /// Decides whether `site` becomes `value`, by `size` samples or more; `d_prior` is what the prior changes by. The landscape is left as it is.
-    pub(super) fn accepts(&mut self, landscape: &mut Landscape, (site, value): (Site, f32), d_prior: f64, t: f64, size: u32, stream: &mut Stream) -> bool {
+    pub(super) fn accepts(
+        &mut self,
+        landscape: &mut Landscape,
+        (site, value): (Site, f32),
+        d_prior: f64,
+        t: f64,
+        size: u32,
+        stream: &mut Stream,
+    ) -> bool {
         let n = landscape.n_samples();
         if self.lanes.len() != n {
             self.lanes = (0..n as u32).collect();
@@ -115,7 +123,8 @@ mod tests {
 
     /// A logistic regression of one weight, whose bias stays 0.
     fn landscape() -> Landscape {
-        let layer = |name: &str, is_input| Layer { name: name.to_owned(), n_neurons: 1, unit: Unit::Identity, is_input, is_output: !is_input };
+        let layer =
+            |name: &str, is_input| Layer { name: name.to_owned(), n_neurons: 1, unit: Unit::Identity, is_input, is_output: !is_input };
         let block = Block { name: "in->out".to_owned(), from: 0, to: 1, is_delayed: false, rows: Rows::Dense };
         let plan = NetworkPlan::new(vec![layer("in", true), layer("out", false)], vec![block]).expect("no cycle");
         let inputs: Vec<f32> = (0..N).map(|k| ((k * 37) % N) as f32 / 120.0 - 1.5).collect();

@@ -115,7 +115,13 @@ impl Landscape {
     ///
     /// # Panics
     /// If the parameters do not fit the plan, or the processor lacks the instructions of `simd`.
-    pub fn new(plan: impl Into<Arc<NetworkPlan>>, parameters: Parameters, data: &Dataset, loss: Loss, simd: Simd) -> Result<Self, HeatError> {
+    pub fn new(
+        plan: impl Into<Arc<NetworkPlan>>,
+        parameters: Parameters,
+        data: &Dataset,
+        loss: Loss,
+        simd: Simd,
+    ) -> Result<Self, HeatError> {
         let plan = plan.into();
         parameters.view().assert_fit(&plan);
         if let Some(block) = plan.blocks.iter().find(|b| b.is_delayed) {
