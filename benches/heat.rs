@@ -129,7 +129,7 @@ fn digits_table(options: &Options) {
             "{seed:>4}  {:.4}  {found:.4}  {:>6.1}  {:>6.1}  {:>10.3}  {:>11.0}",
             accuracy(&plan, landscape.parameters(), &train),
             landscape.loss(),
-            lehr::engine::network::heat::prior_energy(&landscape, &settings),
+            lehr::engine::network::heat::prior_energy(landscape.parameters(), &settings),
             tally.n_accepted as f64 / tally.n_proposed as f64,
             tally.n_proposed as f64 / (cpu_time() - start).as_secs_f64(),
         );

@@ -1,6 +1,7 @@
 //! Networks that compute: populations with units, compiled from the fabric, evaluated, trained and annealed.
 
 pub mod compiled;
+pub mod heat;
 pub mod live;
 pub mod samples;
 

@@ -180,7 +180,7 @@ mod tests {
         let right = distance(|l, site, new, stream| batch.accepts(l, (site, new), 0.0, T, 60, stream));
         assert!(right < 1.0, "{right} of the limit");
         // The naive twins take 12 samples for all: Metropolis, and Barker without a correction.
-        let mut estimate = |l: &mut Landscape, site, new, stream: &mut Stream| {
+        let estimate = |l: &mut Landscape, site, new, stream: &mut Stream| {
             let lanes: Vec<u32> = (0..12).map(|_| stream.below(N as u64) as u32).collect();
             let mut changes = Vec::new();
             l.changes_of(site, new, &lanes, &mut changes);

@@ -5,6 +5,7 @@
 //! Proposals are symmetric, folded ones as well (the fold maps a Gaussian around w onto a kernel k(w, w') = k(w', w)).
 //! At T = 0 everything that does not cost is accepted.
 
+use crate::engine::network::parameters::Parameters;
 use crate::math;
 use crate::random::{BLOCK, StreamKey};
 
@@ -15,6 +16,8 @@ use super::wiring::Site;
 
 /// Factor by which the size of an accepted proposal grows.
 const GROW: f64 = 1.195;
+/// Proposals after which everything is computed anew, so that rounding errors of shifted sums stay bounded.
+const REFRESH: u64 = 10_000;
 /// Smallest standard deviation that adaptation may reach.
 const SMALLEST_SIZE: f32 = 1e-6;
 
@@ -28,8 +31,7 @@ pub struct Tally {
 }
 
 /// lambda/2 times the sum of the squared weights and, if asked for, biases.
-pub fn prior_energy(landscape: &Landscape, settings: &HeatSettings) -> f64 {
-    let parameters = landscape.parameters();
+pub fn prior_energy(parameters: &Parameters, settings: &HeatSettings) -> f64 {
     let square = |w: &f32| f64::from(*w) * f64::from(*w);
     let weights: f64 = parameters.weights.iter().flatten().map(square).sum();
     let biases: f64 = if settings.prior_on_biases { parameters.biases.iter().flatten().map(square).sum() } else { 0.0 };
@@ -68,6 +70,9 @@ pub fn walk(
     let mut minibatch = Minibatch::default();
     let mut stream = key.stream();
     for k in 0..n_proposals {
+        if k > 0 && k.is_multiple_of(REFRESH) {
+            landscape.refresh();
+        }
         if k.is_multiple_of(BLOCK as u64) {
             stream = key.block((k / BLOCK as u64) as u32).stream();
         }
