@@ -4,6 +4,7 @@ pub mod hardware;
 pub mod levels;
 pub mod network_plan;
 pub mod packed;
+pub mod quantised_rows;
 pub mod stored;
 pub mod unit;
 
@@ -12,5 +13,6 @@ pub use hardware::{
     Rounding, Scheme, WeightProfile,
 };
 pub use network_plan::{Block, Layer, NetworkPlan, PlanError, Rows, Stage};
+pub use quantised_rows::{PackError, Packing, QuantisedRows};
 pub use stored::WeightFormat;
 pub use unit::{Gate, Lif, Unit};
