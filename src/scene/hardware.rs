@@ -114,6 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn the_profiles_of_the_assets_are_what_they_say() {
+        let of = |file: &str, bytes: &[u8]| read_hardware(file, bytes).unwrap_or_else(|error| panic!("{error}"));
+        assert!(of("ideal.ron", include_bytes!("../../assets/hardware/ideal.ron")).is_ideal());
+        let edge = of("edge_8bit.ron", include_bytes!("../../assets/hardware/edge_8bit.ron"));
+        assert!(edge.has_integer_products() && edge.output.bits == Some(8) && edge.output_noise.is_none());
+        let analogue = of("analogue_4bit.ron", include_bytes!("../../assets/hardware/analogue_4bit.ron"));
+        assert_eq!((analogue.name.as_str(), analogue.weights.bits), ("analogue_4bit", Some(4)));
+        assert_eq!((analogue.weights.noise.sigma(), analogue.output_noise.sigma()), (0.02, 0.06));
+        assert_eq!((analogue.output.range, analogue.output_unit), (OutputRange::Fixed(12.0), OutputUnit::Cell));
+    }
+
+    #[test]
     fn a_bad_profile_names_its_place() {
         let check = |text: &str, expected: &str| {
             let found = read_hardware("h.ron", text.as_bytes()).unwrap_err().to_string();

@@ -179,7 +179,7 @@ fn draw(lanes: &mut Xoshiro8) -> __m512i {
 /// Entry `octave` of each lane in one table of the octaves.
 #[inline(always)]
 fn look_up(table: usize, octave: __m512i) -> __m512 {
-    let table = OCTAVES[table].as_ptr();
+    let table = OCTAVES.0[table].as_ptr();
     // SAFETY: as in `splat`; a table has 32 floats.
     unsafe { _mm512_permutex2var_ps(_mm512_loadu_ps(table), octave, _mm512_loadu_ps(table.add(WIDTH))) }
 }
