@@ -5,6 +5,7 @@
 //! ```
 
 use crate::data::Dataset;
+use crate::kernels::layers::Products;
 use crate::plan::network::{NetworkPlan, Unit};
 
 /// Lanes come in vectors of this many.
@@ -24,6 +25,8 @@ pub struct Activations {
     pub before: Vec<Vec<f32>>,
     /// Membrane potentials of LIF neurons by layer, [neuron][lane]; empty where every sample starts at 0.
     pub membranes: Vec<Vec<f32>>,
+    /// Who multiplies dense blocks in forward passes.
+    pub products: Products,
 }
 
 impl Activations {
@@ -41,6 +44,7 @@ impl Activations {
             sums: vec![Vec::new(); plan.layers.len()],
             before: sizes().map(|(l, n)| zeros(is_read_late(l), n)).collect(),
             membranes: sizes().map(|(l, n)| zeros(keeps_potential(l), n)).collect(),
+            products: Products::Ordered,
         }
     }
 
@@ -50,6 +54,13 @@ impl Activations {
         for (sums, layer) in self.sums.iter_mut().zip(&plan.layers).filter(|(_, l)| !l.is_input) {
             *sums = vec![0.0; layer.n_neurons * self.n_lanes];
         }
+        self
+    }
+
+    /// Lets `products` multiply dense blocks.
+    #[must_use]
+    pub fn multiplied_by(mut self, products: Products) -> Self {
+        self.products = products;
         self
     }
 

@@ -7,6 +7,7 @@ use crate::plan::network::Rows;
 use super::super::floats::{LANES, dispatch};
 use super::super::simd::Simd;
 use super::dense::AddDense;
+use super::products::{Products, add_by_library};
 use super::sparse::{AddSparse, CountTrue};
 
 /// Some rows of a block, with the weights and the inputs of the whole block.
@@ -34,17 +35,20 @@ impl RowsOfBlock<'_> {
     }
 
     /// The weights of the targets, if the rows are dense.
-    fn dense_weights(&self) -> &[f32] {
+    pub(super) fn dense_weights(&self) -> &[f32] {
         &self.weights[self.targets.start * self.n_sources..self.targets.end * self.n_sources]
     }
 }
 
-/// Adds the weighted inputs of some targets to their sums `z`, [target][lane].
+/// Adds the weighted inputs of some targets to their sums `z`, [target][lane]; dense blocks are multiplied by `products`.
 ///
 /// # Panics
 /// If a length does not fit, or the processor lacks the instructions.
-pub fn add_inputs(simd: Simd, block: &RowsOfBlock<'_>, z: &mut [f32]) {
+pub fn add_inputs(simd: Simd, products: Products, block: &RowsOfBlock<'_>, z: &mut [f32]) {
     block.check(z);
+    if products == Products::Library && add_by_library(block, z) {
+        return;
+    }
     let (x, n_lanes) = (block.x, block.n_lanes);
     match block.rows {
         Rows::Dense => dispatch(simd, AddDense { weights: block.dense_weights(), n_sources: block.n_sources, x, n_lanes, z }),

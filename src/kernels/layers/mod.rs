@@ -9,9 +9,13 @@
 //! The weight is broadcast and the vector runs over samples, so weights are read where they lie and each sum is one
 //! chain of roundings, whatever the tile, the number of lanes and the backend. Gates count their true inputs instead.
 
+#![cfg_attr(feature = "gemm", expect(unsafe_code, reason = "the library of matrix products takes pointers"))]
+
 mod dense;
 mod entry;
+mod products;
 pub mod single;
 mod sparse;
 
 pub use entry::{RowsOfBlock, add_inputs, count_true_inputs};
+pub use products::{NoLibrary, Products};
