@@ -472,4 +472,32 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn threads_share_a_batch_without_a_trace() {
+        use crate::plan::network::{Block, Layer, Unit};
+        let sizes = [30, 41, 20];
+        let layers = sizes.iter().enumerate().map(|(l, &n_neurons)| Layer {
+            name: l.to_string(),
+            n_neurons,
+            unit: Unit::Tanh,
+            is_input: l == 0,
+            is_output: l == 2,
+        });
+        let block = |to: usize| Block { name: to.to_string(), from: to - 1, to, is_delayed: false, rows: Rows::Dense };
+        let plan = NetworkPlan::new(layers.collect(), vec![block(1), block(2)]).unwrap();
+        let mut random = Random(StreamKey::new(Seed(2), SystemTag::named("threads"), 0).stream());
+        let mut parameters = Parameters::zeros(&plan);
+        parameters.weights.iter_mut().flatten().for_each(|w| *w = random.signed());
+        let network = Network::new(plan, parameters);
+        let values: Vec<f32> = (0..30 * 1001).map(|_| random.signed()).collect();
+        let answers = |n_threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            let mut frozen = network.compile(WeightFormat::F32, Simd::best());
+            pool.install(|| bits(frozen.run_batch(&values)))
+        };
+        let one = answers(1);
+        assert_eq!(one, answers(3));
+        assert_eq!(one[1000 * 20..], by_the_law(&network, &values[1000 * 30..], 1));
+    }
 }

@@ -133,10 +133,13 @@ impl Activations {
         let mut first = 0;
         for (idx, layer) in plan.inputs() {
             let features = first..first + layer.n_neurons;
-            for k in 0..n {
-                let values = &sample(k)[features.clone()];
-                for (row, &value) in self.layers[idx].chunks_exact_mut(self.n_lanes).zip(values) {
-                    row[k] = value;
+            // 16 samples at a time: their rows are read and the lanes written in order, one line of cache for each.
+            for start in (0..n).step_by(LANE_GROUP) {
+                let group: Vec<&[f32]> = (start..n.min(start + LANE_GROUP)).map(|k| &sample(k)[features.clone()]).collect();
+                for (feature, row) in self.layers[idx].chunks_exact_mut(self.n_lanes).enumerate() {
+                    for (lane, values) in row[start..].iter_mut().zip(&group) {
+                        *lane = values[feature];
+                    }
                 }
             }
             first = features.end;
