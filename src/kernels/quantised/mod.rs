@@ -20,6 +20,7 @@ pub mod law;
 pub mod noise;
 mod pass;
 mod products;
+pub mod roof;
 mod tests;
 mod vector;
 
