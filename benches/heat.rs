@@ -5,6 +5,8 @@
 //! train and test accuracy over seeds; the temperature falls with CPU time, and `hot=0` descends.
 //! `cargo bench --bench heat -- xor [seeds=100] [proposals=20000] [hot=1] [cold=0.01] [lambda=0.01] [hidden=2]` prints the share of
 //! seeds from which step units solve the exclusive or, with heat and at T = 0.
+//! `cargo bench --bench heat -- memory [fan_in=150] [samples=64] [proposals=200]` prints resident bytes a synapse of annealing
+//! 100,000 neurons in three sparse layers, and the time of a proposal.
 
 use std::time::Duration;
 
@@ -169,6 +171,51 @@ fn xor_table(options: &Options) {
     }
 }
 
+/// Resident bytes of this process.
+fn resident() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("Linux keeps sizes");
+    text.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).expect("pages") * 4096.0
+}
+
+fn memory_table(options: &Options) {
+    let (fan_in, n_samples) = (options.number("fan_in", 150.0) as u64, options.number("samples", 64.0) as usize);
+    let sizes = [33_334, 33_333, 33_333];
+    let before = resident();
+    let mut stream = StreamKey::new(Seed(1), SystemTag::named("memory"), 0).stream();
+    let mut sparse = |from: usize, to: usize| {
+        let (mut offsets, mut sources) = (vec![0], Vec::with_capacity(sizes[to] * fan_in as usize));
+        for _ in 0..sizes[to] {
+            let mut row: Vec<u32> = (0..fan_in).map(|_| stream.below(sizes[from] as u64) as u32).collect();
+            row.sort_unstable();
+            sources.extend(row);
+            offsets.push(sources.len() as u32);
+        }
+        Block { name: format!("{from}"), from, to, is_delayed: false, rows: Rows::Sparse { offsets, sources } }
+    };
+    let blocks = vec![sparse(0, 1), sparse(1, 2)];
+    let mut layers = layered(sizes, Unit::Tanh).layers;
+    layers[2].unit = Unit::Identity;
+    let plan = NetworkPlan::new(layers, blocks).expect("no cycle");
+    let n_synapses: usize = (0..2).map(|b| plan.n_synapses(b)).sum();
+    let inputs = (0..n_samples * sizes[0]).map(|k| (k % 7) as f32 / 7.0).collect();
+    let targets = Targets::Values { width: sizes[2], values: vec![0.5; n_samples * sizes[2]] };
+    let data = Dataset { n_features: sizes[0], inputs, targets, class_names: Vec::new() };
+    let parameters = gaussian(&plan, 0.05, 1);
+    let settings = HeatSettings { order: lehr::engine::network::heat::VisitOrder::Random, ..HeatSettings::default() };
+    let with_data = resident();
+    let mut landscape = Landscape::new(plan, parameters, &data, Loss::MeanSquare, Simd::best()).expect("a fit");
+    let mut sizes = vec![0.1; landscape.n_parameters()];
+    let n = options.number("proposals", 200.0) as u64;
+    let key = StreamKey::new(Seed(1), SystemTag::named("memory"), 1);
+    let start = cpu_time();
+    let (tally, _) = walk(&mut landscape, &settings, &mut sizes, 0, n, 1e-3, true, key);
+    let each = (cpu_time() - start).as_secs_f64() / n as f64;
+    let all = resident() - before;
+    println!("{n_synapses} synapses, {n_samples} samples: {:.1} bytes a synapse in all, ", all / n_synapses as f64);
+    println!("of which plan, weights and samples {:.1}", (with_data - before) / n_synapses as f64);
+    println!("{:.0} us a proposal, {} of {} accepted", 1e6 * each, tally.n_accepted, tally.n_proposed);
+}
+
 /// Times proposals at T = 0.5, after a short annealing.
 fn proposals(c: &mut Criterion) {
     let (train, _) = digits(0);
@@ -206,6 +253,7 @@ fn main() {
     match options.0.iter().find(|a| !a.starts_with('-')).map(String::as_str) {
         Some("digits") => digits_table(&options),
         Some("xor") => xor_table(&options),
+        Some("memory") => memory_table(&options),
         _ => {
             let mut criterion = Criterion::default().configure_from_args();
             proposals(&mut criterion);
