@@ -94,6 +94,8 @@ pub struct Landscape {
     pub(super) listed_outputs: Vec<f32>,
     pub(super) listed_targets: Vec<f32>,
     pub(super) gathered: Vec<f32>,
+    /// Sums over changed outputs and what they are made of: new, old, then gathered rows.
+    pub(super) terms: [Vec<f32>; 5],
     pub(super) moved_downstream: Vec<u16>,
     pub(super) starts: Vec<usize>,
     /// Row of the proposal that a neuron has, or `NONE`.
@@ -150,6 +152,7 @@ impl Landscape {
             listed_outputs: vec![0.0; LIST_TILE * wiring.outputs.len()],
             listed_targets: vec![0.0; LIST_TILE * wiring.outputs.len()],
             gathered: vec![0.0; LIST_TILE],
+            terms: std::array::from_fn(|_| vec![0.0; TILE]),
             moved_downstream: vec![0; TILE / LANES],
             starts: vec![0; wiring.outputs.len()],
             row_of: vec![NONE; n],

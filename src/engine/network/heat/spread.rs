@@ -6,9 +6,11 @@ use crate::kernels::heat::{self, LANES};
 use crate::kernels::units::activate_lanes;
 use crate::plan::network::Unit;
 
+use crate::engine::network::losses::Loss;
 use crate::engine::network::units::activate;
 
 use super::landscape::{LIST_TILE, Landscape, NONE, Scope, TILE, counts, score, signs_of};
+use super::rows::add_terms;
 use super::wiring::Site;
 
 impl Landscape {
@@ -23,7 +25,8 @@ impl Landscape {
             let range = tile * TILE..((tile + 1) * TILE).min(self.samples.n_lanes);
             let first = self.touched.len();
             self.spread(neuron, tile, &range, false);
-            d_loss += self.score_whole(&range);
+            d_loss +=
+                if self.loss == Loss::CrossEntropy { self.score_whole(&range) } else { self.score_touched(neuron, first, &range, None) };
             self.clear_touched(first);
             left -= self.tiles[tile];
             if d_loss - left > limit {
@@ -49,7 +52,11 @@ impl Landscape {
             let first = self.touched.len();
             self.spread(neuron, tile, &range, true);
             let n_samples = self.n_listed.min(range.end) - start;
-            d_loss += self.score_list(&range, n_samples);
+            d_loss += if self.loss == Loss::CrossEntropy {
+                self.score_list(&range, n_samples)
+            } else {
+                self.score_touched(neuron, first, &range, Some(n_samples))
+            };
             self.clear_touched(first);
             left -= heat::sum(self.simd, &self.old_losses[range], n_samples);
             if d_loss - left > limit {
@@ -195,6 +202,46 @@ impl Landscape {
         };
         let words = &mut self.moved_downstream[..range.len() / LANES];
         heat::differences(self.simd, new, old, &mut self.d[row + range.start..row + range.end], words) > 0
+    }
+
+    /// The losses of a tile where they are sums over outputs: only outputs that changed are looked at. `n_listed` is the number of
+    /// samples of a tile of the list.
+    fn score_touched(&mut self, neuron: usize, first: usize, range: &Range<usize>, n_listed: Option<usize>) -> f64 {
+        let (lanes, n, len) = (self.samples.n_lanes, self.wiring.neurons.len(), range.len());
+        let rows = if self.scores_z { &self.z } else { &self.a };
+        let [plus, minus, old, new, wanted] = &mut self.terms;
+        plus[..len].fill(0.0);
+        minus[..len].fill(0.0);
+        let touched = self.touched[first..].iter().map(|&(_, t)| t as usize);
+        for output in touched.chain([neuron]).filter(|&o| self.wiring.neurons[o].is_output) {
+            let row = n + self.row_of[output] as usize;
+            let targets = &self.samples.targets[self.wiring.neurons[output].output * lanes..][..lanes];
+            let (now, next) = (&rows[output * lanes..(output + 1) * lanes], &rows[row * lanes..(row + 1) * lanes]);
+            let (old, new, wanted) = if n_listed.is_some() {
+                let list = &self.list[range.clone()];
+                gather(now, list, &mut old[..len]);
+                gather(targets, list, &mut wanted[..len]);
+                // The row of the neuron that was proposed is whole, those of neurons downstream are lists.
+                if output == neuron {
+                    gather(next, list, &mut new[..len])
+                } else {
+                    new[..len].copy_from_slice(&next[range.clone()])
+                }
+                (&old[..len], &new[..len], &wanted[..len])
+            } else {
+                (&now[range.clone()], &next[range.clone()], &targets[range.clone()])
+            };
+            add_terms(self.loss, new, wanted, &mut plus[..len]);
+            add_terms(self.loss, old, wanted, &mut minus[..len]);
+        }
+        let n_outputs = self.wiring.outputs.len() as f32;
+        let before = if n_listed.is_some() { &self.old_losses[range.clone()] } else { &self.losses[range.clone()] };
+        let losses = &mut self.new_losses[range.clone()];
+        for (((loss, before), plus), minus) in losses.iter_mut().zip(before).zip(plus).zip(minus) {
+            *loss = before + (*plus - *minus) / n_outputs;
+        }
+        let n_samples = n_listed.unwrap_or(self.samples.n_samples.min(range.end) - range.start.min(self.samples.n_samples));
+        heat::difference(self.simd, losses, before, n_samples)
     }
 
     fn score_whole(&mut self, range: &Range<usize>) -> f64 {

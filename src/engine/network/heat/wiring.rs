@@ -44,6 +44,8 @@ pub(super) struct Neuron {
     pub(super) is_leaf: bool,
     /// True if its activation is an answer of the network.
     pub(super) is_output: bool,
+    /// Its number among the outputs, if it is one.
+    pub(super) output: usize,
 }
 
 /// The synapses of a sparse block by source: offsets, then (target row, synapse).
@@ -103,7 +105,7 @@ impl Wiring {
                 let feeds = |&b: &usize| outgoing[b].as_ref().is_none_or(|o| o.offsets[row] < o.offsets[row + 1]);
                 let is_leaf = !blocks_from[stage.layer].iter().any(feeds);
                 places[stage.layer][row] = Place::Neuron(neurons.len());
-                neurons.push(Neuron { layer: stage.layer, row, unit: layer.unit, fan_in, is_leaf, is_output: layer.is_output });
+                neurons.push(Neuron { layer: stage.layer, row, unit: layer.unit, fan_in, is_leaf, is_output: layer.is_output, output: 0 });
             };
             match &stage.rows {
                 Some(rows) => rows.iter().for_each(|&r| place(r as usize)),
@@ -115,6 +117,10 @@ impl Wiring {
             .flat_map(|(l, _)| &places[l])
             .filter_map(|place| if let Place::Neuron(n) = place { Some(*n) } else { None })
             .collect();
+        let outputs: Vec<usize> = outputs;
+        for (number, &neuron) in outputs.iter().enumerate() {
+            neurons[neuron].output = number;
+        }
         let mut starts = vec![0];
         let blocks = (0..plan.blocks.len()).map(|b| plan.n_synapses(b));
         let biases = plan.layers.iter().map(|l| if l.is_input { 0 } else { l.n_neurons });
