@@ -20,7 +20,7 @@ use lehr::engine::network::train::{Batches, Gradient, Hardware, Moments, Update}
 use lehr::engine::network::{Activations, Loss, Parameters, forward_lanes};
 use lehr::kernels::simd::Simd;
 use lehr::plan::network::hardware::{InputConverter, OutputConverter, WeightProfile};
-use lehr::plan::network::{Block, HardwareProfile, InputRange, Layer, NetworkPlan, Noise, OutputRange, OutputUnit, Rows, Unit};
+use lehr::plan::network::{Block, Granularity, HardwareProfile, Layer, NetworkPlan, Noise, OutputRange, OutputUnit, Rows, Unit};
 use lehr::random::{StreamKey, SystemTag};
 use lehr::units::Seed;
 
@@ -146,14 +146,19 @@ fn digits() {
     println!("train/digits  64-64-10, {SEEDS} seeds, {seconds:.2} s a seed: test accuracy {} (scikit-learn .972)", mean_and_error(&found));
 }
 
-/// 4-bit weights and inputs, 6-bit outputs, noise of weights and outputs.
+/// The numbers of `assets/hardware/analogue_4bit.ron`.
 fn analogue() -> HardwareProfile {
     HardwareProfile {
-        name: "4-bit analogue".to_owned(),
-        weights: WeightProfile { bits: Some(4), noise: Noise::Gaussian { sigma: 0.03 }, ..WeightProfile::default() },
-        input: InputConverter { bits: Some(4), range: InputRange::Max, ..InputConverter::default() },
-        output_noise: Noise::Gaussian { sigma: 0.1 },
-        output: OutputConverter { bits: Some(6), range: OutputRange::Sigmas(4.0), ..OutputConverter::default() },
+        name: "analogue_4bit".to_owned(),
+        weights: WeightProfile {
+            bits: Some(4),
+            granularity: Granularity::Row,
+            noise: Noise::Gaussian { sigma: 0.02 },
+            ..WeightProfile::default()
+        },
+        input: InputConverter { bits: Some(8), ..InputConverter::default() },
+        output_noise: Noise::Gaussian { sigma: 0.06 },
+        output: OutputConverter { bits: Some(8), range: OutputRange::Fixed(12.0), ..OutputConverter::default() },
         output_unit: OutputUnit::Cell,
         ..HardwareProfile::default()
     }

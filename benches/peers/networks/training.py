@@ -5,7 +5,7 @@
 iteration: milliseconds of an update of 784-512-10, batch 64, Adam (eager and fused), one thread:
   plain            forward, cross-entropy, backward, step
   noisy outputs    y = Q8(x W + 0.1 n) behind each layer, straight-through
-  4-bit analogue   weights Q4 (one scale) + 0.03 max|w| n; inputs Q4 (a scale a sample); output noise 0.1 cells; Q6 over 4 sigmas
+  4-bit analogue   weights Q4 (a scale a row) + 0.02 max|w| n; inputs Q8 (a scale a sample); output noise 0.06 cells; Q8 over 12 cells
 sparse: 100,000 neurons, 10.05 M synapses as edge lists (gather, multiply, index_add), Adam; bytes resident and seconds a step.
 """
 
@@ -39,15 +39,14 @@ def noisy_outputs(x, w, b):
 def analogue(x, w, b):
     with torch.no_grad():
         top = w.abs().max()
-        held = codes(w, 7, top / 7)
-        rms = held.square().mean().sqrt()
-        read = held + 0.03 * top * torch.randn_like(w)
+        held = codes(w, 7, w.abs().amax(dim=1, keepdim=True) / 7 + 1e-30)
+        read = held + 0.02 * top * torch.randn_like(w)
         reach = x.abs().amax(dim=1, keepdim=True)
-        seen = codes(x, 7, reach / 7 + 1e-30)
-        span = 4.0 * rms * seen.norm(dim=1, keepdim=True)
+        seen = codes(x, 127, reach / 127 + 1e-30)
+        cell = reach * top
     y = torch.nn.functional.linear(through(x, seen), through(w, read))
-    y = y + 0.1 * reach * top * torch.randn_like(y)
-    return through(y, codes(y, 31, span / 31 + 1e-30)) + b
+    y = y + 0.06 * cell * torch.randn_like(y)
+    return through(y, codes(y, 127, 12.0 * cell / 127 + 1e-30)) + b
 
 
 def iteration():

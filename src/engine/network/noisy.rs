@@ -17,7 +17,6 @@ use crate::kernels::backward::sparse;
 use crate::kernels::quantised::law::{InputLaw, OutputLaw, PassKeys, largest_magnitude};
 use crate::kernels::simd::Simd;
 use crate::kernels::units::{activate_lanes, fire_lanes};
-use crate::plan::network::hardware::largest_code;
 use crate::plan::network::{HardwareProfile, NetworkPlan, OutputUnit, Rows, Unit};
 use crate::random::StreamKey;
 use crate::reduce;
@@ -65,8 +64,8 @@ pub struct BlockPass {
     /// Length of a sample: the number of sources, rounded up to 16.
     pub stride: usize,
     programmed: Programmed,
-    /// Units of weight per code, of all weights, where these are converted in vectors.
-    scale: f32,
+    /// Units of weight per code, one a row, where weights are converted in vectors.
+    scales: Vec<f32>,
 }
 
 /// What one pass of a network used, by block.
@@ -150,21 +149,20 @@ impl HardwarePass {
         let spans = RowSpans::of(&block.rows, n_sources);
         let (keys, input) = (PassKeys::new(key), InputLaw::of(profile));
         let pass = &mut self.blocks[b];
-        let in_vectors = matches!(block.rows, Rows::Dense) && vectors::has_vectors(profile);
+        let in_vectors = matches!(block.rows, Rows::Dense) && vectors::has_vectors(profile, n_sources);
         let output = match profile.weights.bits {
             None if in_vectors => {
                 pass.weights.clear();
-                pass.scale = 1.0;
+                pass.scales.clear();
+                pass.scales.resize(n_targets, 1.0);
                 let largest = if profile.output_unit == OutputUnit::Cell { largest_magnitude(weights) } else { 0.0 };
                 let rms = if input.wants_squares { root_mean_square(weights) } else { 0.0 };
                 OutputLaw::of(profile, largest, rms)
             }
-            Some(bits) if in_vectors => {
+            Some(_) if in_vectors => {
                 pass.weights.resize(weights.len(), 0.0);
-                let noise = (profile.weights.noise.into(), profile.weights.noise.sigma());
-                let largest = largest_code(bits) as f32;
-                let held = vectors::program(simd, weights, n_sources, largest, noise, keys.weight_noise, &mut pass.weights);
-                pass.scale = held.scale;
+                pass.scales.resize(n_targets, 0.0);
+                let held = vectors::program(simd, weights, profile, keys.weight_noise, &mut pass.weights, &mut pass.scales);
                 OutputLaw::of(profile, held.largest, held.rms)
             }
             _ => {
@@ -212,7 +210,7 @@ impl HardwarePass {
         transpose(simd, &self.products, n_targets, n_samples, lanes, &mut self.rows, n_targets);
         for ((sample, products), input) in self.rows.chunks_exact_mut(n_targets).enumerate().zip(&inputs) {
             if in_vectors {
-                vectors::finish(simd, &output, pass.scale, input, &keys, sample as u32, products);
+                vectors::finish(simd, &output, &pass.scales, input, &keys, sample as u32, products);
             } else {
                 output.finish(products, &pass.programmed.scales, None, input, &keys, sample as u32);
             }
@@ -229,13 +227,11 @@ impl HardwarePass {
             // Nothing is sent back to inputs, so nobody reads these weights again.
             return;
         }
-        if in_vectors && pass.scale != 1.0 {
-            pass.weights.iter_mut().for_each(|w| *w *= pass.scale);
-        }
-        if in_vectors {
+        if pass.weights.is_empty() {
             return;
         }
-        for (n, &scale) in pass.programmed.scales.iter().enumerate().filter(|(_, scale)| **scale != 1.0) {
+        let scales = if in_vectors { &pass.scales } else { &pass.programmed.scales };
+        for (n, &scale) in scales.iter().enumerate().filter(|(_, scale)| **scale != 1.0) {
             pass.weights[spans.span(n)].iter_mut().for_each(|w| *w *= scale);
         }
     }

@@ -11,6 +11,8 @@ use super::rules::Step;
 use super::sink::{Piece, StepRows, Stepper, read, write};
 use super::vector::{Job, Vector, WIDTH, run};
 
+/// Rows of a tile.
+const TILE_ROWS: usize = 6;
 /// Rows that one task takes; a multiple of the rows of a tile.
 const TASK_ROWS: usize = 48;
 /// Multiply-adds from which a block is shared among threads.
@@ -58,7 +60,19 @@ pub fn product(simd: Simd, matrix: Matrix<'_>, x: &[f32], out: &mut [f32], lanes
     }
     assert!((n_rows - 1) * row_step + (n_cols - 1) * col_step < weights.len(), "{} numbers of a {n_rows} x {n_cols} matrix", weights.len());
     let part = |first: usize, out: &mut [f32]| {
-        run(simd, Product { weights: &weights[first * row_step..], row_step, col_step, n_cols, x, out, lanes });
+        run(
+            simd,
+            Product {
+                weights: &weights[first * row_step..],
+                row_step,
+                col_step,
+                n_cols,
+                x,
+                n_rows: out.len() / lanes,
+                out: out.as_mut_ptr(),
+                lanes,
+            },
+        );
     };
     if n_rows * n_cols * lanes < PARALLEL_FROM || rayon::current_num_threads() == 1 {
         return part(0, out);
@@ -72,7 +86,8 @@ struct Product<'a> {
     col_step: usize,
     n_cols: usize,
     x: &'a [f32],
-    out: &'a mut [f32],
+    out: *mut f32,
+    n_rows: usize,
     lanes: usize,
 }
 
@@ -81,10 +96,9 @@ impl Job for Product<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let n_rows = self.out.len() / self.lanes;
         let mut row = 0;
-        while row < n_rows {
-            let left = n_rows - row;
+        while row < self.n_rows {
+            let left = self.n_rows - row;
             // SAFETY: `row` and the rows of the tile are below `n_rows`; `product` has checked the rest.
             unsafe {
                 match left {
@@ -133,7 +147,7 @@ impl Product<'_> {
     unsafe fn tile<V: Vector, const R: usize, const L: usize>(&self, row: usize, lane: usize) {
         // SAFETY: rows, columns and lanes exist, and the arrays are as long as they say.
         unsafe {
-            let out = self.out.as_ptr().cast_mut().add(row * self.lanes + lane);
+            let out = self.out.add(row * self.lanes + lane);
             let mut sums = [[V::splat(0.0); L]; R];
             for (r, sums) in sums.iter_mut().enumerate() {
                 for (l, sum) in sums.iter_mut().enumerate() {
@@ -192,7 +206,16 @@ pub fn add_gradients(simd: Simd, outer: Outer<'_>, gradients: &mut [f32]) {
     outer.assert_fit(gradients.len());
     let part = |first: usize, gradients: &mut [f32]| {
         let n_rows = gradients.len() / n;
-        run(simd, Tiles { outer: outer.rows(first, n_rows), n_rows, sink: Sink::Add(gradients.as_mut_ptr()), squares: &mut [] });
+        run(
+            simd,
+            Tiles {
+                outer: outer.rows(first, n_rows),
+                n_rows,
+                sink: Sink::Add(gradients.as_mut_ptr()),
+                strip: std::ptr::null_mut(),
+                squares: &mut [],
+            },
+        );
     };
     if !outer.is_large(gradients.len()) {
         return part(0, gradients);
@@ -211,7 +234,8 @@ pub fn step_weights(simd: Simd, outer: Outer<'_>, rows: StepRows<'_>, step: Step
     assert_eq!(squares.len() * n, rows.weights.len(), "sums of squares, one a target");
     let part = |(first, rows, squares): (usize, StepRows<'_>, &mut [f64])| {
         let (n_rows, outer) = (squares.len(), outer.rows(first, squares.len()));
-        run(simd, Tiles { outer, n_rows, sink: Sink::Step(Stepper::new(simd, rows, step)), squares });
+        let mut strip = vec![0.0; TILE_ROWS * outer.stride];
+        run(simd, Tiles { outer, n_rows, sink: Sink::Step(Stepper::new(simd, rows, step)), strip: strip.as_mut_ptr(), squares });
     };
     if !outer.is_large(rows.weights.len()) {
         return part((0, rows, squares));
@@ -259,6 +283,8 @@ struct Tiles<'a> {
     outer: Outer<'a>,
     n_rows: usize,
     sink: Sink,
+    /// Room for the gradients of one strip, each row as long as a sample; null if they are added up.
+    strip: *mut f32,
     squares: &'a mut [f64],
 }
 
@@ -308,7 +334,12 @@ impl Tiles<'_> {
                 source += WIDTH;
             }
         }
-        if let Sink::Step(_) = self.sink {
+        if let Sink::Step(stepper) = &self.sink {
+            let stride = self.outer.stride;
+            // SAFETY: the gradients of R rows have just been written, and their weights lie inside the rows.
+            unsafe {
+                stepper.step(Piece { gradients: self.strip, stride, at: row * n, n_rows: R, n_cols: n, row_length: n });
+            }
             for (total, lanes) in self.squares[row..row + R].iter_mut().zip(squares) {
                 *total = lanes.to_array().iter().map(|&x| f64::from(x)).sum();
             }
@@ -334,12 +365,6 @@ impl Tiles<'_> {
                     }
                 }
             }
-            let n_cols = (L - 1) * WIDTH + n_last;
-            let mut piece =
-                Piece { gradients: std::ptr::null(), stride: 4 * WIDTH, at: at(0, 0), n_rows: R, n_cols, row_length: n_sources };
-            if let Sink::Step(stepper) = &self.sink {
-                stepper.fetch(piece);
-            }
             let delta = deltas.as_ptr().add(row * lanes);
             let x = samples.as_ptr().add(source);
             for sample in 0..n_samples {
@@ -362,16 +387,13 @@ impl Tiles<'_> {
                         }
                     }
                 }
-                Sink::Step(stepper) => {
-                    let mut block = [[0.0_f32; 4 * WIDTH]; R];
-                    for ((sums, squares), row) in sums.iter().zip(squares).zip(&mut block) {
+                Sink::Step(_) => {
+                    for (r, (sums, squares)) in sums.iter().zip(squares).enumerate() {
                         for (l, &sum) in sums.iter().enumerate() {
                             *squares = sum.fma(sum, *squares);
-                            sum.store(row.as_mut_ptr().add(l * WIDTH));
+                            sum.store(self.strip.add(r * stride + source + l * WIDTH));
                         }
                     }
-                    piece.gradients = block.as_ptr().cast();
-                    stepper.step(piece);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Conversions of a training pass under a hardware profile, in vectors; `kernels::quantised::law` is their meaning.
 //!
-//! The common cases have a path here: one symmetric scale a block or none, rounding to nearest, and an output range that is
+//! The common cases have a path here: symmetric scales or none, rounding to nearest, and an output range that is
 //! known before the outputs are. Whoever calls asks first ([`has_vectors`]) and takes the law for the rest.
 #![expect(unsafe_code, reason = "rows are read and written through pointers whose bounds the entries assert")]
 
@@ -9,16 +9,19 @@ use super::super::quantised::noise::{NoiseLaw, PANELS_PER_BLOCK};
 use super::super::simd::Simd;
 use super::sink::{read, write};
 use super::vector::{Job, Vector, WIDTH, run};
+use crate::plan::network::hardware::largest_code;
 use crate::plan::network::{Granularity, HardwareProfile, OutputRange, Rounding, Scheme};
 use crate::random::{StreamKey, Xoshiro8};
 
 /// Vectors whose squared codes are added up in f32, where they are exact: 1,024 codes of at most 127 a lane.
 const EXACT: usize = 1024;
 
-/// True if weights, inputs and outputs of `profile` are converted here, or need no conversion.
-pub fn has_vectors(profile: &HardwareProfile) -> bool {
+/// True if weights, in rows of `row_length`, inputs and outputs of `profile` are converted here, or need no conversion.
+pub fn has_vectors(profile: &HardwareProfile, row_length: usize) -> bool {
     let (w, x, y) = (&profile.weights, &profile.input, &profile.output);
-    let codes = w.granularity == Granularity::Tensor && w.scheme == Scheme::Symmetric && w.rounding == Rounding::Nearest;
+    // A vector of noise that spans rows of different scales has no path.
+    let is_even = w.granularity == Granularity::Tensor || w.noise.is_none() || row_length.is_multiple_of(WIDTH);
+    let codes = w.scheme == Scheme::Symmetric && w.rounding == Rounding::Nearest && is_even;
     let weights = if w.bits.is_some() { codes } else { w.noise.is_none() };
     let inputs = x.bits.is_none() || x.rounding == Rounding::Nearest;
     let outputs = y.bits.is_none() || (y.rounding == Rounding::Nearest && y.range != OutputRange::Max);
@@ -26,17 +29,17 @@ pub fn has_vectors(profile: &HardwareProfile) -> bool {
 }
 
 /// Standard noise of one row, 16 numbers at a time.
-struct Noise {
+struct Slots {
     law: NoiseLaw,
     key: StreamKey,
     panel: usize,
     lanes: Xoshiro8,
 }
 
-impl Noise {
+impl Slots {
     #[inline(always)]
     fn new(law: NoiseLaw, key: StreamKey) -> Self {
-        Noise { law, key, panel: 0, lanes: Xoshiro8::from_key(key.block(0)) }
+        Slots { law, key, panel: 0, lanes: Xoshiro8::from_key(key.block(0)) }
     }
 
     #[inline(always)]
@@ -81,40 +84,49 @@ fn largest_of<V: Vector>(xs: &[f32]) -> f32 {
 /// What programming a block found out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Programming {
-    /// Units of weight per code.
-    pub scale: f32,
     /// The largest |w| before quantising.
     pub largest: f32,
     /// The root mean square of the weights as held.
     pub rms: f32,
 }
 
-/// Writes the codes of `weights`, rows of `row_length` each, with up to `largest_code`, noise of one pass included, to `noisy`.
-///
-/// `sigma` is in units of the largest |w|; weight i takes slot i of the row of `key`.
+/// Writes the codes of `weights` under `profile`, noise of one pass included, to `noisy`, and units of weight per code of each
+/// row to `scales`. Weight i takes the noise in slot i of the row of `key`.
 ///
 /// # Panics
-/// If lengths differ, or there is no whole number of rows.
+/// If lengths do not fit, or [`has_vectors`] says no.
 pub fn program(
     simd: Simd,
     weights: &[f32],
-    row_length: usize,
-    largest_code: f32,
-    noise: (NoiseLaw, f32),
+    profile: &HardwareProfile,
     key: StreamKey,
     noisy: &mut [f32],
+    scales: &mut [f32],
 ) -> Programming {
-    assert!(weights.len() == noisy.len() && weights.len().is_multiple_of(row_length), "{} weights in rows of {row_length}", weights.len());
-    run(simd, Program { weights, row_length, largest_code, noise, key, noisy })
+    let row_length = weights.len() / scales.len().max(1);
+    assert!(
+        weights.len() == noisy.len() && weights.len() == row_length * scales.len(),
+        "{} weights of {} rows",
+        weights.len(),
+        scales.len()
+    );
+    assert!(has_vectors(profile, row_length), "a profile that vectors do not have");
+    let bits = profile.weights.bits.expect("a profile that quantises weights");
+    let largest_code = largest_code(bits) as f32;
+    let is_by_row = profile.weights.granularity == Granularity::Row;
+    let noise = (profile.weights.noise.into(), profile.weights.noise.sigma());
+    run(simd, Program { weights, row_length, largest_code, is_by_row, noise, key, noisy, scales })
 }
 
 struct Program<'a> {
     weights: &'a [f32],
     row_length: usize,
     largest_code: f32,
+    is_by_row: bool,
     noise: (NoiseLaw, f32),
     key: StreamKey,
     noisy: &'a mut [f32],
+    scales: &'a mut [f32],
 }
 
 impl Job for Program<'_> {
@@ -123,15 +135,19 @@ impl Job for Program<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) -> Programming {
         let largest = largest_of::<V>(self.weights);
-        let (scale, inverse) = steps(largest, self.largest_code);
         let (law, sigma) = self.noise;
-        let mut noise = Noise::new(law, self.key);
-        let (sigma, per_weight) = (V::splat(sigma * largest), V::splat(if scale > 0.0 { 1.0 / scale } else { 0.0 }));
+        let mut noise = Slots::new(law, self.key);
+        let sigma = V::splat(sigma * largest);
+        let per_weight = |scale: f32| if scale > 0.0 { 1.0 / scale } else { 0.0 };
         // Slots of the noise run on from row to row, so vectors of a row and of slots agree only if rows are whole vectors.
         let (has_noise, is_aligned) = (law != NoiseLaw::None, self.row_length.is_multiple_of(WIDTH));
         let mut squares = 0.0;
-        for (row, noisy) in self.weights.chunks(self.row_length).zip(self.noisy.chunks_mut(self.row_length)) {
+        let rows = self.weights.chunks(self.row_length.max(1)).zip(self.noisy.chunks_mut(self.row_length.max(1)));
+        for ((row, noisy), row_scale) in rows.zip(self.scales.iter_mut()) {
             let mut row_squares = 0.0;
+            let (scale, inverse) = steps(if self.is_by_row { largest_of::<V>(row) } else { largest }, self.largest_code);
+            *row_scale = scale;
+            let per_weight = V::splat(per_weight(scale));
             for (part, noisy) in row.chunks(EXACT * WIDTH).zip(noisy.chunks_mut(EXACT * WIDTH)) {
                 let mut sum = V::splat(0.0);
                 for at in (0..part.len()).step_by(WIDTH) {
@@ -152,6 +168,8 @@ impl Job for Program<'_> {
             squares += f64::from(scale) * f64::from(scale) * row_squares;
         }
         if has_noise && !is_aligned {
+            // One scale for all.
+            let per_weight = V::splat(per_weight(self.scales[0]));
             for at in (0..self.noisy.len()).step_by(WIDTH) {
                 let n = WIDTH.min(self.noisy.len() - at);
                 // SAFETY: as many as there are.
@@ -162,7 +180,7 @@ impl Job for Program<'_> {
             }
         }
         let rms = if self.weights.is_empty() { 0.0 } else { (squares / self.weights.len() as f64).sqrt() as f32 };
-        Programming { scale, largest, rms }
+        Programming { largest, rms }
     }
 }
 
@@ -208,20 +226,21 @@ impl Job for Convert<'_> {
     }
 }
 
-/// Turns the products of codes of one sample into outputs, in place, for weights of one `scale`.
+/// Turns the products of codes of one sample into outputs, in place; `scales` are those of the rows of weights.
 ///
 /// # Panics
-/// If the law needs all outputs for its range, or rounds stochastically.
-pub fn finish(simd: Simd, law: &OutputLaw, scale: f32, input: &InputRow, keys: &PassKeys, sample: u32, products: &mut [f32]) {
+/// If lengths differ, the law needs all outputs for its range, or rounds stochastically.
+pub fn finish(simd: Simd, law: &OutputLaw, scales: &[f32], input: &InputRow, keys: &PassKeys, sample: u32, products: &mut [f32]) {
     let is_drawn = law.is_stochastic && law.largest.is_some();
     assert!(!law.needs_two_touches() && !is_drawn, "a law that vectors do not have");
-    run(simd, Finish { law, row: law.row(input), scale, key: keys.output_noise.replica(sample), products });
+    assert_eq!(scales.len(), products.len(), "one scale a product");
+    run(simd, Finish { law, row: law.row(input), scales, key: keys.output_noise.replica(sample), products });
 }
 
 struct Finish<'a> {
     law: &'a OutputLaw,
     row: OutputRow,
-    scale: f32,
+    scales: &'a [f32],
     key: StreamKey,
     products: &'a mut [f32],
 }
@@ -232,14 +251,15 @@ impl Job for Finish<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let OutputLaw { noise: law, is_noise_first, largest, .. } = *self.law;
-        let mut noise = Noise::new(law, self.key);
+        let mut noise = Slots::new(law, self.key);
         let has_noise = law != NoiseLaw::None;
-        let (scale, sigma, step) = (V::splat(self.scale * self.row.scale), V::splat(self.row.sigma), V::splat(self.row.step));
+        let (scale, sigma, step) = (V::splat(self.row.scale), V::splat(self.row.sigma), V::splat(self.row.step));
         for at in (0..self.products.len()).step_by(WIDTH) {
             let n = WIDTH.min(self.products.len() - at);
             // SAFETY: as many as there are.
             unsafe {
-                let mut v = read::<V>(self.products.as_ptr().add(at), n).mul(scale);
+                let scales: V = read(self.scales.as_ptr().add(at), n);
+                let mut v = read::<V>(self.products.as_ptr().add(at), n).mul(scales.mul(scale));
                 let z = if has_noise { noise.next() } else { V::splat(0.0) };
                 if has_noise && is_noise_first {
                     v = z.fma(sigma, v);
@@ -259,8 +279,9 @@ impl Job for Finish<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::quantised::law;
     use super::*;
-    use crate::plan::network::{InputRange, NoiseOrder, hardware};
+    use crate::plan::network::{InputRange, Noise, NoiseOrder, WeightProfile};
     use crate::random::SystemTag;
     use crate::units::Seed;
 
@@ -270,7 +291,6 @@ mod tests {
     }
 
     fn profiles() -> Vec<HardwareProfile> {
-        use crate::plan::network::Noise;
         let mut base = HardwareProfile::ideal();
         (base.weights.bits, base.input.bits, base.output.bits) = (Some(4), Some(5), Some(6));
         base.output.range = OutputRange::Sigmas(2.0);
@@ -282,14 +302,16 @@ mod tests {
         late.output.range = OutputRange::Fixed(3.0);
         let mut quiet = base.clone();
         (quiet.weights.noise, quiet.output_noise, quiet.output.bits) = (Noise::None, Noise::None, None);
-        vec![base, late, quiet]
+        let mut by_row = base.clone();
+        by_row.weights.granularity = Granularity::Row;
+        vec![base, late, quiet, by_row]
     }
 
     #[test]
     fn conversions_have_the_bits_of_their_law_on_every_backend() {
         let keys = PassKeys::new(StreamKey::new(Seed(9), SystemTag::named("conversions"), 3));
         for profile in profiles() {
-            assert!(has_vectors(&profile));
+            assert!(has_vectors(&profile, 32));
             for simd in Simd::available() {
                 for n in [1, 15, 16, 17, 1100, 20_000] {
                     let xs = numbers(n, 1);
@@ -302,27 +324,24 @@ mod tests {
                     let law = OutputLaw::of(&profile, 0.7, 0.2);
                     let (mut expected, mut found) = (xs.clone(), xs.clone());
                     law.finish(&mut expected, &vec![0.1; n], None, &row, &keys, 5);
-                    finish(simd, &law, 0.1, &row, &keys, 5, &mut found);
+                    finish(simd, &law, &vec![0.1; n], &row, &keys, 5, &mut found);
                     assert_eq!(found, expected, "{simd:?}, {n} outputs");
                 }
                 // 3. Noise of weights, whose law is above this floor, has the size and place of that law.
-                for (rows, length) in [(3, 32), (7, 10)] {
+                for (rows, length) in [(3, 32), (7, 10)].into_iter().filter(|(_, length)| has_vectors(&profile, *length)) {
                     let weights = numbers(rows * length, 2);
-                    let largest = hardware::largest_code(4) as f32;
-                    let sigma = profile.weights.noise.sigma();
-                    let mut clean = vec![0.0; weights.len()];
-                    let held = program(simd, &weights, length, largest, (NoiseLaw::None, 0.0), keys.weight_noise, &mut clean);
-                    let mut noisy = clean.clone();
-                    program(simd, &weights, length, largest, (profile.weights.noise.into(), sigma), keys.weight_noise, &mut noisy);
+                    let silent = HardwareProfile { weights: WeightProfile { noise: Noise::None, ..profile.weights }, ..profile.clone() };
+                    let (mut clean, mut noisy, mut scales) = (vec![0.0; weights.len()], vec![0.0; weights.len()], vec![0.0; rows]);
+                    let held = program(simd, &weights, &silent, keys.weight_noise, &mut clean, &mut scales);
+                    assert_eq!(program(simd, &weights, &profile, keys.weight_noise, &mut noisy, &mut scales), held);
                     let mut noise = vec![0.0; weights.len()];
-                    super::super::super::quantised::law::add_noise(
-                        profile.weights.noise.into(),
-                        sigma * held.largest,
-                        keys.weight_noise,
-                        &mut noise,
-                    );
-                    let expected: Vec<f32> = clean.iter().zip(&noise).map(|(c, z)| c + z * (1.0 / held.scale)).collect();
-                    assert_eq!(noisy, expected, "{simd:?}, {rows} rows of {length}");
+                    let sigma = profile.weights.noise.sigma() * held.largest;
+                    law::add_noise(profile.weights.noise.into(), sigma, keys.weight_noise, &mut noise);
+                    for (i, w) in weights.iter().enumerate() {
+                        let scale = scales[i / length];
+                        assert!((clean[i] * scale - w).abs() <= 0.5001 * scale, "{w} held as {} of {scale}", clean[i]);
+                        assert_eq!(noisy[i], clean[i] + noise[i] * (1.0 / scale), "{simd:?}, weight {i} of {rows} rows of {length}");
+                    }
                 }
             }
         }

@@ -120,26 +120,6 @@ impl Stepper {
         unsafe { (self.call)(self, piece) }
     }
 
-    /// Fetches the weights and moments of one piece while its gradients are computed.
-    #[inline(always)]
-    pub fn fetch(&self, piece: Piece) {
-        #[cfg(target_arch = "x86_64")]
-        for row in 0..piece.n_rows {
-            for col in (0..piece.n_cols).step_by(WIDTH) {
-                let at = piece.at + row * piece.row_length + col;
-                let (has_first, has_second) = (self.step.rule.has_first(), self.step.rule.has_second());
-                for (column, is_there) in [(self.weights, true), (self.first, has_first), (self.second, has_second)] {
-                    if is_there {
-                        // SAFETY: a hint, which reads nothing.
-                        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(column.wrapping_add(at).cast()) }
-                    }
-                }
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = piece;
-    }
-
     /// # Safety
     /// As for `step`.
     #[inline(always)]
