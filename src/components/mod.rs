@@ -13,6 +13,6 @@ pub use clock::{RunSeed, StepCount, Window};
 pub use column::Column;
 pub use energy_ledger::{EnergyLedger, NonFiniteEnergy};
 pub use metrics::Metrics;
-pub use moments::{FirstMoment, SecondMoment};
+pub use moments::{FirstMoment, FirstMomentOfBias, SecondMoment, SecondMomentOfBias};
 pub use neuron::{Activation, BestSpin, Bias, Clamped, Membrane, NeuronId, SpinLanes};
 pub use synapse::{Source, Target, Weight};

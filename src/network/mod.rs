@@ -4,7 +4,9 @@ pub mod compiled;
 pub mod heat;
 pub mod live;
 pub mod samples;
+pub mod train;
 
 pub use compiled::{CompiledNetwork, NetworkError, NetworkSettings, ParametersMut, PopulationUnit, Role, attach};
 pub use live::{columns_of_lif, run_live};
 pub use samples::{Samples, SamplesError, attach_samples, measures, test_confusion};
+pub use train::{TrainError, TrainGradient, TrainingProgress, train_gradient};
