@@ -8,5 +8,5 @@ pub mod train;
 
 pub use compiled::{CompiledNetwork, NetworkError, NetworkSettings, ParametersMut, PopulationUnit, Role, attach};
 pub use live::{columns_of_lif, run_live};
-pub use samples::{Samples, SamplesError, attach_samples, measures, test_confusion};
+pub use samples::{MeasuredOn, Samples, SamplesError, attach_samples, measure_on, measures, test_confusion};
 pub use train::{TrainError, TrainGradient, TrainingProgress, train_gradient};

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 
+use crate::components::{RunSeed, StepCount};
 use crate::data::{Dataset, Targets};
+use crate::engine::network::noisy::{HardwarePass, HardwareRunError, check_hardware};
 use crate::engine::network::score::{Judge, Score, target_of};
 use crate::engine::network::{Activations, Loss, ParametersRef, forward_lanes};
 use crate::kernels::simd::{Simd, SimdError};
-use crate::plan::network::NetworkPlan;
+use crate::plan::network::{HardwareProfile, NetworkPlan};
+use crate::random::{StreamKey, SystemTag};
 use crate::simulation::Simulation;
 
 use super::compiled::CompiledNetwork;
@@ -54,9 +57,23 @@ pub enum SamplesError {
     /// Cross-entropy is asked about values.
     #[error("cross-entropy asks for classes, and the samples have values: use another loss")]
     LossMismatch,
+    /// The network cannot run under the hardware profile.
+    #[error(transparent)]
+    Hardware(#[from] HardwareRunError),
     /// The forced backend is not there.
     #[error(transparent)]
     Simd(#[from] SimdError),
+}
+
+/// Measures answers on `profile` from now on.
+///
+/// # Errors
+/// If no network is attached, or it has populations that the hardware cannot evaluate.
+pub fn measure_on(sim: &mut Simulation, profile: HardwareProfile) -> Result<(), SamplesError> {
+    let network = sim.world().get_resource::<CompiledNetwork>().ok_or(SamplesError::NotAttached)?;
+    check_hardware(network.plan())?;
+    sim.insert_resource(MeasuredOn(profile));
+    Ok(())
 }
 
 /// Gives an attached network its samples, as the resource [`Samples`].
@@ -82,23 +99,45 @@ pub fn attach_samples(sim: &mut Simulation, samples: Samples) -> Result<(), Samp
     Ok(())
 }
 
+/// The hardware on which answers are measured; without this resource, f32 without noise.
+#[derive(Resource, Clone, Debug, PartialEq)]
+pub struct MeasuredOn(pub HardwareProfile);
+
 /// How well a network answers `dataset`; samples start from rest and are shown for `window` steps.
 ///
+/// Under hardware, every batch is a pass of its own, with noise from the stream of the key and the batch.
+///
 /// # Panics
-/// If features or targets do not fit the plan.
-pub fn score(plan: &NetworkPlan, parameters: &ParametersRef<'_>, dataset: &Dataset, loss: Loss, window: u32, simd: Simd) -> Score {
+/// If features or targets do not fit the plan, or the plan cannot run under the hardware.
+pub fn score(
+    plan: &NetworkPlan,
+    parameters: &ParametersRef<'_>,
+    dataset: &Dataset,
+    settings: (Loss, u32),
+    hardware: Option<(&HardwareProfile, StreamKey)>,
+    simd: Simd,
+) -> Score {
+    let (loss, window) = settings;
     let n_samples = dataset.n_samples();
     let judge = Judge::new(dataset, loss);
     let mut score = Score::default();
-    let mut activations = Activations::new(plan, n_samples.min(BATCH));
+    let mut activations = Activations::new(plan, n_samples.min(BATCH)).keeping_sums(plan);
+    let mut pass = HardwarePass::default();
     let outputs: Vec<(usize, usize)> = plan.outputs().map(|(idx, layer)| (idx, layer.n_neurons)).collect();
     let mut answer = Vec::with_capacity(dataset.n_outputs());
-    for first in (0..n_samples).step_by(BATCH) {
+    let n_steps = if plan.is_recurrent() { window.max(1) } else { 1 };
+    for (batch, first) in (0_u32..).zip((0..n_samples).step_by(BATCH)) {
         let samples: Vec<u32> = (first as u32..n_samples.min(first + BATCH) as u32).collect();
         activations.reset();
-        for _ in 0..if plan.is_recurrent() { window.max(1) } else { 1 } {
+        for step in 0..n_steps {
             activations.load_samples(plan, dataset, &samples);
-            forward_lanes(plan, parameters, &mut activations, simd);
+            match hardware {
+                None => forward_lanes(plan, parameters, &mut activations, simd),
+                Some((profile, key)) => {
+                    let key = key.sweep(batch.wrapping_mul(n_steps).wrapping_add(step));
+                    pass.forward(plan, parameters, &mut activations, profile, key, simd);
+                }
+            }
         }
         for (lane, &sample) in samples.iter().enumerate() {
             answer.clear();
@@ -124,14 +163,18 @@ fn named(part: &str, dataset: &Dataset, loss: Loss, score: &Score) -> Vec<(Strin
 }
 
 /// How well the network of `world` answers its samples, by name; nothing where there is no network with samples.
+///
+/// On hardware, `test_ideal_accuracy` and `test_ideal_loss` are those of the same weights in f32 without noise.
 pub fn measures(world: &World) -> Vec<(String, f64)> {
     let Some(samples) = world.get_resource::<Samples>() else { return Vec::new() };
-    let parts = [("train", &samples.train), ("test", &samples.test)];
-    let mut values: Vec<(String, f64)> = parts
-        .into_iter()
-        .filter_map(|(part, dataset)| Some(named(part, dataset, samples.loss, &score_of(world, samples, dataset)?)))
-        .flatten()
-        .collect();
+    let mut parts = vec![("train", &samples.train, false), ("test", &samples.test, false)];
+    if world.contains_resource::<MeasuredOn>() {
+        parts.push(("test_ideal", &samples.test, true));
+    }
+    let of_part = |(part, dataset, is_ideal): (&str, &Arc<Dataset>, bool)| {
+        Some(named(part, dataset, samples.loss, &score_of(world, samples, dataset, is_ideal)?))
+    };
+    let mut values: Vec<(String, f64)> = parts.into_iter().filter_map(of_part).flatten().collect();
     values.sort_by(|a, b| a.0.cmp(&b.0));
     values
 }
@@ -141,13 +184,18 @@ pub fn measures(world: &World) -> Vec<(String, f64)> {
 pub fn test_confusion(world: &World) -> Option<(Vec<String>, Vec<u64>)> {
     let samples = world.get_resource::<Samples>()?;
     let dataset = if samples.test.n_samples() > 0 { &samples.test } else { &samples.train };
-    let score = score_of(world, samples, dataset).filter(|_| !dataset.class_names.is_empty())?;
+    let score = score_of(world, samples, dataset, false).filter(|_| !dataset.class_names.is_empty())?;
     Some((dataset.class_names.clone(), score.confusion))
 }
 
-fn score_of(world: &World, samples: &Samples, dataset: &Dataset) -> Option<Score> {
+fn score_of(world: &World, samples: &Samples, dataset: &Arc<Dataset>, is_ideal: bool) -> Option<Score> {
     let network = world.get_resource::<CompiledNetwork>()?;
     // Checked when the samples were attached.
     let simd = Simd::detect().ok()?;
-    Some(score(network.plan(), &network.parameters_in(world), dataset, samples.loss, samples.window, simd))
+    // Training and test draw noise from streams of their own, a new one at each step.
+    let tag = if Arc::ptr_eq(dataset, &samples.test) { "measure test on hardware" } else { "measure training on hardware" };
+    let key = StreamKey::new(world.resource::<RunSeed>().0, SystemTag::named(tag), world.resource::<StepCount>().0);
+    let hardware = world.get_resource::<MeasuredOn>().filter(|_| !is_ideal).map(|on| (&on.0, key));
+    let parameters = network.parameters_in(world);
+    Some(score(network.plan(), &parameters, dataset, (samples.loss, samples.window), hardware, simd))
 }

@@ -39,7 +39,7 @@ const DECAY: &str = "decay";
 /// How a network learns by gradient.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainGradient {
-    /// Runs at steps divisible by it, 1 or more.
+    /// Steps from one at which it runs to the next, counted from `from`; 1 or more.
     pub every: u64,
     /// First step at which it runs.
     pub from: u64,
@@ -171,7 +171,7 @@ impl TrainGradient {
     }
 
     fn is_due(&self, step: u64) -> bool {
-        step.is_multiple_of(self.every) && step >= self.from && self.until.is_none_or(|until| step < until)
+        step >= self.from && (step - self.from).is_multiple_of(self.every) && self.until.is_none_or(|until| step < until)
     }
 
     /// What learns.

@@ -3,7 +3,8 @@
 use crate::engine::hopfield;
 use crate::engine::methods::{CyclingSettings, MethodSettings, OptimiseSettings};
 use crate::engine::spins::{EngineSettings, Randomness};
-use crate::network::{NetworkError, SamplesError};
+use crate::network::heat::WeightHeatError;
+use crate::network::{NetworkError, SamplesError, TrainError};
 use crate::plan::Coupling;
 use crate::simulation::Simulation;
 use crate::thermo::{self, KnownOptimum, MaxCut, SpinSettings, SpinValues, ThermoError, recall};
@@ -43,6 +44,12 @@ pub enum SceneBuildError {
     /// Samples do not fit the network.
     #[error(transparent)]
     Samples(#[from] SamplesError),
+    /// The network cannot learn by gradient.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The network cannot learn by heat.
+    #[error(transparent)]
+    Heat(#[from] WeightHeatError),
     /// The method could not be started.
     #[error(transparent)]
     Method(#[from] ThermoError),

@@ -12,7 +12,7 @@ use crate::units::Seed;
 
 use super::build::SceneBuildError;
 use super::checked::Scene;
-use super::checked_network::{DirectedProjection, FirstBiases, NetworkModel, NeuronPopulation, Synapses};
+use super::checked_network::{DirectedProjection, FirstBiases, NetworkModel, NetworkSystem, NeuronPopulation, Synapses};
 
 /// Builds the simulation of `model`, ready for its first step.
 ///
@@ -27,6 +27,19 @@ pub(super) fn build_network(scene: &Scene, model: &NetworkModel) -> Result<Simul
     for (i, projection) in (0_u32..).zip(&model.projections) {
         blueprint = blueprint.with_projection(projection_spec(projection, &model.populations, scene.seed, i));
     }
+    // What systems keep beside weights and biases are columns, which come before the network.
+    let mut optimiser = None;
+    for system in &model.systems {
+        if let NetworkSystem::Train(train) = system {
+            optimiser = Some(train);
+        }
+    }
+    if model.systems.iter().any(|s| matches!(s, NetworkSystem::Anneal(_))) {
+        network::heat::columns(&mut sim);
+    }
+    if let Some(train) = optimiser {
+        train.columns(&mut sim);
+    }
     sim.build(blueprint)?;
     let part = |p: &NeuronPopulation| PopulationUnit { population: p.name.clone(), unit: p.unit, role: p.role };
     let recurrent = model.projections.iter().filter(|p| p.is_recurrent).map(|p| p.name.clone()).collect();
@@ -35,6 +48,16 @@ pub(super) fn build_network(scene: &Scene, model: &NetworkModel) -> Result<Simul
         let (train, test) = data.prepare(scene.seed);
         let samples = Samples { train: Arc::new(train), test: Arc::new(test), loss: model.loss, window: 1 };
         network::attach_samples(&mut sim, samples)?;
+        if let Some(profile) = model.hardware.as_ref().filter(|profile| !profile.is_ideal()) {
+            network::measure_on(&mut sim, profile.clone())?;
+        }
+    }
+    for system in &model.systems {
+        match system {
+            NetworkSystem::Evaluate => {}
+            NetworkSystem::Train(train) => network::train_gradient(&mut sim, train.clone())?,
+            NetworkSystem::Anneal(heat) => network::heat::attach(&mut sim, heat.clone())?,
+        }
     }
     Ok(sim)
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::data::{Dataset, Scaling, divide, split};
 use crate::engine::network::Loss;
-use crate::network::Role;
+use crate::engine::network::heat::{HeatBatch, HeatMethod, HeatSchedule, HeatSettings};
+use crate::network::{Role, TrainGradient};
 use crate::plan::network::{HardwareProfile, Unit};
 use crate::topology::generate::{Initial, Placement, Wiring};
 use crate::units::Seed;
@@ -32,17 +33,34 @@ impl NetworkModel {
         self.systems.iter().map(NetworkSystem::name).collect::<Vec<_>>().join(" and ")
     }
 
-    /// True if all that changes weights draws them from a stated distribution.
+    /// True if all that changes weights draws them from a stated distribution: heat at one temperature, with proposals
+    /// whose sizes come to rest.
     pub fn is_exact(&self) -> bool {
-        false
+        let is_exact = |system: &NetworkSystem| match system {
+            NetworkSystem::Evaluate => true,
+            NetworkSystem::Train(_) => false,
+            NetworkSystem::Anneal(heat) => {
+                let is_at_rest = heat.method != HeatMethod::Metropolis || heat.adaptation.share < 1.0;
+                matches!(heat.schedule, HeatSchedule::Constant(t) if t > 0.0)
+                    && !matches!(heat.method, HeatMethod::Sgld { .. })
+                    && heat.batch == HeatBatch::Full
+                    && is_at_rest
+            }
+        };
+        let moves = |system: &NetworkSystem| !matches!(system, NetworkSystem::Evaluate);
+        self.systems.iter().any(moves) && self.systems.iter().all(is_exact)
     }
 }
 
 /// What happens to a network.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum NetworkSystem {
     /// Nothing but forward passes.
     Evaluate,
+    /// Learning by gradient.
+    Train(TrainGradient),
+    /// Learning by heat.
+    Anneal(HeatSettings),
 }
 
 impl NetworkSystem {
@@ -50,6 +68,8 @@ impl NetworkSystem {
     pub fn name(&self) -> &'static str {
         match self {
             NetworkSystem::Evaluate => "Evaluate",
+            NetworkSystem::Train(_) => "TrainGradient",
+            NetworkSystem::Anneal(_) => "AnnealWeights",
         }
     }
 }

@@ -27,6 +27,9 @@ pub fn read_hardware(file: &str, bytes: &[u8]) -> Result<HardwareProfile, DataEr
         let at = error.span.start;
         DataError::at_text(file, at.line as u64, at.col as u64, error.code.to_string())
     })?;
+    if wire.format != 1 {
+        return Err(DataError::whole(file, format!("the profile is of format {}, and this lehr reads format 1", wire.format)));
+    }
     let profile = profile_of(&wire);
     match profile.validate() {
         Ok(()) => Ok(profile),
@@ -92,8 +95,8 @@ fn rounding(wire: RoundingWire) -> Rounding {
 fn noise(wire: NoiseWire) -> Noise {
     match wire {
         NoiseWire::None => Noise::None,
-        NoiseWire::Gaussian(sigma) => Noise::Gaussian { sigma: sigma as f32 },
-        NoiseWire::Uniform(sigma) => Noise::Uniform { sigma: sigma as f32 },
+        NoiseWire::Gaussian(n) => Noise::Gaussian { sigma: n.sigma as f32 },
+        NoiseWire::Uniform(n) => Noise::Uniform { sigma: n.sigma as f32 },
     }
 }
 
@@ -103,10 +106,10 @@ mod tests {
 
     #[test]
     fn a_profile_of_its_name_alone_is_ideal() {
-        let profile = read_hardware("h.ron", b"Hardware(name: \"none\")").unwrap();
+        let profile = read_hardware("h.ron", b"Hardware(format: 1, name: \"none\")").unwrap();
         assert!(profile.is_ideal());
-        let text = "Hardware(name: \"a\", weights: (bits: 4, granularity: Row, noise: Gaussian(0.02)), input: (bits: 8),
-            output: (bits: 8, range: Sigmas(4)), output_noise: Uniform(0.5), output_unit: Cell, order: QuantiseThenNoise)";
+        let text = "Hardware(format: 1, name: \"a\", weights: (bits: 4, granularity: Row, noise: Gaussian(sigma: 0.02)), input: (bits: 8),
+            output: (bits: 8, range: Sigmas(4)), output_noise: Uniform(sigma: 0.5), output_unit: Cell, order: QuantiseThenNoise)";
         let profile = read_hardware("h.ron", text.as_bytes()).unwrap();
         assert_eq!(profile.weights.bits, Some(4));
         assert_eq!(profile.weights.noise, Noise::Gaussian { sigma: 0.02 });
@@ -131,9 +134,9 @@ mod tests {
             let found = read_hardware("h.ron", text.as_bytes()).unwrap_err().to_string();
             assert!(found.starts_with("h.ron") && found.contains(expected), "{found}");
         };
-        check("Hardware(name: \"a\",\n bits: 4)", ":2:");
-        check("Hardware(name: \"a\", weights: (bits: 1))", "weights has 1 bits");
-        check("Hardware(name: \"a\", output_noise: Gaussian(-1))", "finite and at least 0");
+        check("Hardware(format: 1, name: \"a\",\n bits: 4)", ":2:");
+        check("Hardware(format: 1, name: \"a\", weights: (bits: 1))", "weights has 1 bits");
+        check("Hardware(format: 1, name: \"a\", output_noise: Gaussian(sigma: -1))", "finite and at least 0");
         check("", "h.ron:1:1");
     }
 }

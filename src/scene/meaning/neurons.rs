@@ -56,9 +56,15 @@ impl Checker<'_> {
             .enumerate()
             .map(|(i, (wire, count))| self.neurons(&format!("populations[{i}]"), wire, count.filter(|_| fits).unwrap_or(0)))
             .collect();
+        if hardware.as_ref().is_some_and(|h| !h.is_ideal())
+            && let Some(i) = populations.iter().position(|p| p.unit.is_gate() && p.role != Role::Input)
+        {
+            let message = format!("\"{}\" is of logic gates, which add no weighted inputs: hardware has no meaning for it", names[i]);
+            self.complain(Code::Unsupported, &format!("populations[{i}].unit"), message).advise("remove `hardware`, or use another unit");
+        }
         // 2. What joins them, and what happens.
         let projections = self.directed(wire, &names, &populations, &mut preflight);
-        let system = self.neuron_systems(wire, data.as_ref(), steps);
+        let system = self.neuron_systems(wire, data.as_ref(), (&populations, &projections), (steps, hardware.as_ref()));
         let are_known = counts.iter().all(Option::is_some);
         let model = system
             .filter(|_| are_known)

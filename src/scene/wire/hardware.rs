@@ -2,10 +2,12 @@
 
 use serde::Deserialize;
 
-/// `Hardware(name: "analogue_4bit", ...)`: everything left out is ideal.
+/// `Hardware(format: 1, name: "analogue_4bit", ...)`: everything left out is ideal.
 #[derive(Debug, Deserialize)]
 #[serde(rename = "Hardware", deny_unknown_fields)]
 pub struct HardwareWire {
+    /// Always 1.
+    pub format: u32,
     /// Its name, for messages and manifests.
     pub name: String,
     /// How weights are stored and read.
@@ -81,9 +83,17 @@ pub enum NoiseWire {
     #[default]
     None,
     /// Normal numbers.
-    Gaussian(f64),
+    Gaussian(SigmaWire),
     /// Uniform numbers.
-    Uniform(f64),
+    Uniform(SigmaWire),
+}
+
+/// `Gaussian(sigma: 0.02)`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigmaWire {
+    /// Standard deviation.
+    pub sigma: f64,
 }
 
 /// The converter in front of the weights.

@@ -13,7 +13,7 @@ pub struct EvaluateWire {}
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainGradientWire {
-    /// Runs at steps divisible by it.
+    /// Steps from one at which it runs to the next, counted from `from`.
     #[serde(default = "one")]
     pub every: u64,
     /// First step at which it runs.
@@ -44,9 +44,16 @@ pub struct TrainGradientWire {
     /// Gradient clipping.
     #[serde(default)]
     pub clip: ClipWire,
+    /// True to train under the scene's hardware, false to meet it in the test only.
+    #[serde(default = "yes")]
+    pub noise_aware: bool,
     /// Populations and projections that do not learn.
     #[serde(default)]
     pub frozen: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn rate() -> f64 {

@@ -7,6 +7,7 @@
 mod couplings;
 mod data;
 mod hardware;
+mod learning;
 mod network;
 mod scene;
 mod systems;
@@ -15,6 +16,10 @@ pub use couplings::{CouplingsWire, HopfieldRule, MeanFieldStrengths, StrengthsWi
 pub use data::{CsvWire, DataWire, LossWire, NpzWire, PairWire, SourceWire, TaskWire};
 pub use hardware::{
     GranularityWire, HardwareWire, InputRangeWire, NoiseWire, OrderWire, OutputRangeWire, OutputUnitWire, RoundingWire, SchemeWire,
+};
+pub use learning::{
+    AnnealWeightsWire, ClipWire, DecayWire, HeatBatchWire, HeatMethodWire, HeatScheduleWire, OptimiserWire, RateWire, TrainGradientWire,
+    VisitOrderWire,
 };
 pub use network::{BiasesWire, DirectedWire, NeuronsWire, PatternWire, PlacementWire, RoleWire, UnitWire, WeightsWire};
 pub use scene::{PopulationWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};

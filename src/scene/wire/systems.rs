@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::learning::{AnnealWeightsWire, EvaluateWire, TrainGradientWire};
 use super::one;
 
 /// A system: exactly one moves the spins.
@@ -25,12 +26,11 @@ pub enum SystemWire {
     Recall(RecallWire),
     /// Forward passes alone: nothing is learned.
     Evaluate(EvaluateWire),
+    /// Learning by gradient.
+    TrainGradient(TrainGradientWire),
+    /// Learning by heat.
+    AnnealWeights(AnnealWeightsWire),
 }
-
-/// `Evaluate()`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EvaluateWire {}
 
 /// How a spin decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
