@@ -21,7 +21,7 @@ use super::parameters::Parameters;
 
 /// Below this share of active sources a sparse block goes source by source, above it row by row: measured at
 /// 784x512 with 10 % of the synapses (`benches/network.rs`).
-const ACTIVITY_BY_SOURCE: f64 = 0.65;
+const ACTIVITY_BY_SOURCE: f64 = 0.5;
 
 /// Above this share of active sources a dense block takes them all: a list costs more than the zeros it leaves out.
 const ACTIVITY_BY_LIST: f64 = 0.75;
