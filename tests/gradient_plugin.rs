@@ -73,7 +73,7 @@ fn an_epoch_a_step_lowers_the_loss_and_reports_itself() {
     let of_biases: f64 =
         ["hidden", "out"].iter().flat_map(|p| sim.neurons::<Bias>(p).unwrap()).map(|b| f64::from(b.0) * f64::from(b.0)).sum();
     let decay = sim.world().resource::<EnergyLedger>().get("decay").unwrap();
-    assert!((decay / (0.5 * 0.01 * 100.0 * (squares + of_biases)) - 1.0).abs() < 1e-9);
+    assert!((decay / (0.5 * f64::from(0.01_f32) * 100.0 * (squares + of_biases)) - 1.0).abs() < 1e-9);
 }
 
 #[test]
