@@ -30,7 +30,7 @@ pub const CASES: &[Case] = &[
     case("digits_anneal", "digits_anneal", &[], 2),
     case("digits_gradient", "digits_gradient", &[], 2),
     case("digits_noise_aware_4bit", "digits_noise_aware_4bit", &[], 2),
-    case("logic_gates", "logic_gates", &[], 1),
+    case("logic_gates", "logic_gates", &[], 2),
     case("two_spirals", "two_spirals", &[], 3),
     case("xor_heat", "xor_heat", &[], 5),
     case("ising_2d lanes", "ising_2d", &["width=128", "height=64", "replicas=64"], 3),

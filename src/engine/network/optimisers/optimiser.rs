@@ -228,7 +228,8 @@ mod tests {
     fn check(optimiser: Optimiser, decay: WeightDecay, clip: Clip, expected: [f64; 3]) {
         let found = three_steps(optimiser, decay, clip);
         for (found, expected) in found.into_iter().zip(expected) {
-            assert!((f64::from(found) - expected).abs() < 3e-7, "{optimiser:?} {decay:?} {clip:?}: {found} against {expected}");
+            // Settings such as 0.99 are f32: what is left of 1 is off by a millionth of itself.
+            assert!((f64::from(found) - expected).abs() < 1e-6, "{optimiser:?} {decay:?} {clip:?}: {found} against {expected}");
         }
     }
 
