@@ -5,7 +5,7 @@
 pub enum Targets {
     /// One class a sample, as an index into the dataset's class names.
     Classes(Vec<u32>),
-    /// `width` values a sample, row-major [sample][value].
+    /// `width` values a sample, row-major `[sample][value]`.
     Values {
         /// Values a sample.
         width: usize,
@@ -19,7 +19,7 @@ pub enum Targets {
 pub struct Dataset {
     /// Values of a sample.
     pub n_features: usize,
-    /// All samples, row-major [sample][feature].
+    /// All samples, row-major `[sample][feature]`.
     pub inputs: Vec<f32>,
     /// Their targets.
     pub targets: Targets,

@@ -179,7 +179,7 @@ pub fn measures(world: &World) -> Vec<(String, f64)> {
     values
 }
 
-/// The classes and, row-major by [class][answer], how often each was answered as each: of the samples to test with, or
+/// The classes and, row-major by `[class][answer]`, how often each was answered as each: of the samples to test with, or
 /// of those to learn from if none are kept for the test.
 pub fn test_confusion(world: &World) -> Option<(Vec<String>, Vec<u64>)> {
     let samples = world.get_resource::<Samples>()?;

@@ -34,7 +34,7 @@ pub fn forward_lanes(plan: &NetworkPlan, parameters: &ParametersRef<'_>, activat
     forward_stages(plan, parameters, activations, simd, |_, _| ());
 }
 
-/// As [`forward_lanes`]; after each stage, `adjust` may change the activations of its layer, by layer and [neuron][lane].
+/// As [`forward_lanes`]; after each stage, `adjust` may change the activations of its layer, by layer and `[neuron][lane]`.
 ///
 /// # Panics
 /// As [`forward_lanes`].

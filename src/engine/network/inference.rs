@@ -249,7 +249,7 @@ impl FrozenNetwork {
         &self.answers
     }
 
-    /// Answers samples that follow each other, row-major [sample][value]; so are the answers.
+    /// Answers samples that follow each other, row-major `[sample][value]`; so are the answers.
     ///
     /// A recurrent network takes one step of as many independent sequences, and remembers them while their number stays.
     ///

@@ -16,14 +16,14 @@ pub const LANE_GROUP: usize = 16;
 pub struct Activations {
     n_samples: usize,
     n_lanes: usize,
-    /// Activations by layer, [neuron][lane].
+    /// Activations by layer, `[neuron][lane]`.
     pub layers: Vec<Vec<f32>>,
-    /// Pre-activations by layer, [neuron][lane]; empty unless they are kept.
+    /// Pre-activations by layer, `[neuron][lane]`; empty unless they are kept.
     pub sums: Vec<Vec<f32>>,
-    /// Activations of the step before, by layer, [neuron][lane]; empty for layers that no delayed block reads,
+    /// Activations of the step before, by layer, `[neuron][lane]`; empty for layers that no delayed block reads,
     /// and for inputs, which come from outside.
     pub before: Vec<Vec<f32>>,
-    /// Membrane potentials of LIF neurons by layer, [neuron][lane]; empty where every sample starts at 0.
+    /// Membrane potentials of LIF neurons by layer, `[neuron][lane]`; empty where every sample starts at 0.
     pub membranes: Vec<Vec<f32>>,
     /// Who multiplies dense blocks in forward passes.
     pub products: Products,
@@ -102,7 +102,7 @@ impl Activations {
         self.load(plan, samples.len(), |k| dataset.sample(samples[k] as usize));
     }
 
-    /// Writes samples that follow each other, row-major [sample][value], to the inputs.
+    /// Writes samples that follow each other, row-major `[sample][value]`, to the inputs.
     ///
     /// # Panics
     /// If there are not as many values as inputs in all samples.
@@ -112,7 +112,7 @@ impl Activations {
         self.load(plan, self.n_samples, |k| &values[k * n_inputs..(k + 1) * n_inputs]);
     }
 
-    /// Replaces `answers` by the activations of the output layers, row-major [sample][value].
+    /// Replaces `answers` by the activations of the output layers, row-major `[sample][value]`.
     pub fn store_rows(&self, plan: &NetworkPlan, answers: &mut Vec<f32>) {
         let n_outputs: usize = plan.outputs().map(|(_, l)| l.n_neurons).sum();
         answers.clear();

@@ -59,7 +59,7 @@ pub fn check_hardware(plan: &NetworkPlan) -> Result<(), HardwareRunError> {
 pub struct BlockPass {
     /// The weights as they were read, noise included; of blocks that read inputs, in codes. Empty if they were read as they are.
     pub weights: Vec<f32>,
-    /// Converted inputs, [sample][source], each sample `stride` long, zeros beyond the sources.
+    /// Converted inputs, `[sample][source]`, each sample `stride` long, zeros beyond the sources.
     pub inputs: Vec<f32>,
     /// Length of a sample: the number of sources, rounded up to 16.
     pub stride: usize,

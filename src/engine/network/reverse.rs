@@ -33,7 +33,7 @@ const CONSTANTS: Constants =
 #[derive(Clone, Debug, Default)]
 pub struct Deltas {
     n_lanes: usize,
-    /// By activation before a layer's stage is swept, by pre-activation after; [neuron][lane]. Empty for inputs.
+    /// By activation before a layer's stage is swept, by pre-activation after; `[neuron][lane]`. Empty for inputs.
     pub layers: Vec<Vec<f32>>,
     /// By activation of the step before, where delayed blocks read one; else empty.
     before: Vec<Vec<f32>>,

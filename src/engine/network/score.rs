@@ -22,7 +22,7 @@ pub struct Score {
     pub loss: f64,
     /// Right answers.
     pub n_right: u64,
-    /// Number of samples by [class][answer], row-major; empty for values.
+    /// Number of samples by `[class][answer]`, row-major; empty for values.
     pub confusion: Vec<u64>,
 }
 

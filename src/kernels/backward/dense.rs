@@ -34,7 +34,7 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Row-major weights [target][source], a row a target.
+    /// Row-major weights `[target][source]`, a row a target.
     pub fn by_target(weights: &'a [f32], n_targets: usize, n_sources: usize) -> Self {
         Matrix { weights, n_rows: n_targets, n_cols: n_sources, row_step: n_sources, col_step: 1 }
     }
@@ -45,9 +45,9 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// For each row i and lane n: out[i][n] = chain over columns j, ascending, of fma(m(i, j), x[j][n], out[i][n]).
+/// For each row i and lane n: `out[i][n]` = chain over columns j, ascending, of fma(m(i, j), `x[j][n]`, `out[i][n]`).
 ///
-/// `x` is [column][lane], `out` [row][lane].
+/// `x` is `[column][lane]`, `out` `[row][lane]`.
 ///
 /// # Panics
 /// If lengths do not fit, or `lanes` is not a multiple of 16.
@@ -183,11 +183,11 @@ impl Product<'_> {
 /// What gradients of a block come from.
 #[derive(Clone, Copy, Debug)]
 pub struct Outer<'a> {
-    /// Gradients by the pre-activations of its targets, [target][lane].
+    /// Gradients by the pre-activations of its targets, `[target][lane]`.
     pub deltas: &'a [f32],
     /// Number of lanes.
     pub lanes: usize,
-    /// Activations of its sources, [sample][source], each sample `stride` long, zeros beyond the sources.
+    /// Activations of its sources, `[sample][source]`, each sample `stride` long, zeros beyond the sources.
     pub samples: &'a [f32],
     /// Length of a sample: the number of sources, rounded up to 16.
     pub stride: usize,
@@ -197,7 +197,7 @@ pub struct Outer<'a> {
     pub n_sources: usize,
 }
 
-/// Adds the gradients of dense weights [target][source] to `gradients`.
+/// Adds the gradients of dense weights `[target][source]` to `gradients`.
 ///
 /// # Panics
 /// If lengths do not fit.
@@ -223,7 +223,7 @@ pub fn add_gradients(simd: Simd, outer: Outer<'_>, gradients: &mut [f32]) {
     gradients.par_chunks_mut(TASK_ROWS * n).enumerate().for_each(|(task, gradients)| part(task * TASK_ROWS, gradients));
 }
 
-/// Steps dense weights [target][source] by their gradients; `squares` becomes the sum of squared gradients of each target.
+/// Steps dense weights `[target][source]` by their gradients; `squares` becomes the sum of squared gradients of each target.
 ///
 /// # Panics
 /// If lengths do not fit.

@@ -1,6 +1,6 @@
 //! Gradients backwards through the rows of a network, and the steps of optimisers.
 //!
-//! Activations and their gradients lie as [neuron][lane], lane n belonging to sample n, the number of lanes a multiple of
+//! Activations and their gradients lie as `[neuron][lane]`, lane n belonging to sample n, the number of lanes a multiple of
 //! 16. With dz the gradient by the pre-activations of a layer:
 //!
 //! ```text

@@ -5,7 +5,7 @@ use super::super::simd::Simd;
 use super::sink::{read, write};
 use super::vector::{Job, Vector, WIDTH, run};
 
-/// Turns `x`, [row][column] with rows `from` long, into `out`, [column][row] with rows `to` long; `out` beyond stays as it is.
+/// Turns `x`, `[row][column]` with rows `from` long, into `out`, `[column][row]` with rows `to` long; `out` beyond stays as it is.
 ///
 /// # Panics
 /// If a row is longer than its distance to the next, or lengths do not fit.
@@ -53,7 +53,7 @@ impl Job for Transpose<'_> {
     }
 }
 
-/// Adds to each of `sums` the first `n_samples` lanes of its row of `x`, [row][lane], one after another.
+/// Adds to each of `sums` the first `n_samples` lanes of its row of `x`, `[row][lane]`, one after another.
 ///
 /// # Panics
 /// If lengths do not fit.

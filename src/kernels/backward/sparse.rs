@@ -64,7 +64,7 @@ impl<'a> SparseRows<'a> {
     }
 }
 
-/// For each counted target t: out[t] = chain over its sources, ascending, of fma(w, x[s], out[t]); both [neuron][lane].
+/// For each counted target t: `out[t]` = chain over its sources, ascending, of fma(w, `x[s]`, `out[t]`); both `[neuron][lane]`.
 ///
 /// # Panics
 /// If lengths do not fit, or `lanes` is not a multiple of 16.
@@ -76,7 +76,7 @@ pub fn product(simd: Simd, rows: SparseRows<'_>, weights: &[f32], x: &[f32], out
     });
 }
 
-/// For each counted target t, ascending, and each of its sources: dx[s] = fma(w, dz[t], dx[s]); both [neuron][lane].
+/// For each counted target t, ascending, and each of its sources: `dx[s]` = fma(w, `dz[t]`, `dx[s]`); both `[neuron][lane]`.
 ///
 /// # Panics
 /// If lengths do not fit, or `lanes` is not a multiple of 16.
@@ -211,9 +211,9 @@ impl<const BACK: bool> Along<'_, BACK> {
 pub struct Pairs<'a> {
     /// The rows; `targets` must be `None`.
     pub rows: SparseRows<'a>,
-    /// Gradients by the pre-activations of its targets, [target][lane].
+    /// Gradients by the pre-activations of its targets, `[target][lane]`.
     pub deltas: &'a [f32],
-    /// Activations of its sources, [source][lane].
+    /// Activations of its sources, `[source][lane]`.
     pub x: &'a [f32],
     /// Number of lanes.
     pub lanes: usize,

@@ -21,7 +21,7 @@ pub struct RowsOfBlock<'a> {
     pub n_sources: usize,
     /// The weights of the block, in the order of its rows.
     pub weights: &'a [f32],
-    /// The activations of its sources, [source][lane].
+    /// The activations of its sources, `[source][lane]`.
     pub x: &'a [f32],
     /// Number of lanes, a multiple of 16.
     pub n_lanes: usize,
@@ -40,7 +40,7 @@ impl RowsOfBlock<'_> {
     }
 }
 
-/// Adds the weighted inputs of some targets to their sums `z`, [target][lane]; dense blocks are multiplied by `products`.
+/// Adds the weighted inputs of some targets to their sums `z`, `[target][lane]`; dense blocks are multiplied by `products`.
 ///
 /// # Panics
 /// If a length does not fit, or the processor lacks the instructions.
@@ -59,7 +59,7 @@ pub fn add_inputs(simd: Simd, products: Products, block: &RowsOfBlock<'_>, z: &m
     }
 }
 
-/// Adds the number of true inputs (w x + bias > 1/2) of some gates to their counts `z`, [target][lane].
+/// Adds the number of true inputs (w x + bias > 1/2) of some gates to their counts `z`, `[target][lane]`.
 ///
 /// # Panics
 /// If a length does not fit, or the processor lacks the instructions.

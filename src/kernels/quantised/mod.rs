@@ -99,7 +99,7 @@ unsafe impl Send for SharedOutputs {}
 unsafe impl Sync for SharedOutputs {}
 
 impl QuantisedPass<'_> {
-    /// Computes the outputs `ys` ([sample][target]) of the samples `xs` ([sample][source]) by this thread alone. The first
+    /// Computes the outputs `ys` (`[sample][target]`) of the samples `xs` (`[sample][source]`) by this thread alone. The first
     /// sample is number `first_sample` of its batch, so that a batch may be split anywhere.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 //!
 //! Layers are populations and blocks are projections, in the order of the world; their rows are its rows, so that
 //! the weight columns are read where they lie. A block that joins every source with every target is a dense matrix,
-//! row-major [target][source]; any other is compressed sparse rows, sources ascending. The law of one neuron:
+//! row-major `[target][source]`; any other is compressed sparse rows, sources ascending. The law of one neuron:
 //!
 //! ```text
 //! z = bias;  for each block onto its layer, in order:  for each source, ascending:  z = fma(w, x, z);   a = unit(z)
@@ -32,7 +32,7 @@ pub struct Layer {
 /// The synapses of one block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rows {
-    /// Every source with every target; weights are row-major [target][source].
+    /// Every source with every target; weights are row-major `[target][source]`.
     Dense,
     /// Compressed sparse rows; weights in the same order as `sources`.
     Sparse {

@@ -34,12 +34,12 @@ pub struct Panels<S> {
     pub n_sources: usize,
     /// Number of targets.
     pub n_targets: usize,
-    /// Panel by panel, [source][target], 0 beyond the targets.
+    /// Panel by panel, `[source][target]`, 0 beyond the targets.
     pub weights: Vec<S>,
 }
 
 impl<S: Stored> Panels<S> {
-    /// Packs row-major weights [target][source].
+    /// Packs row-major weights `[target][source]`.
     pub fn pack(weights: &[f32], n_sources: usize, n_targets: usize) -> Self {
         let mut packed = vec![S::default(); n_targets.next_multiple_of(LANES) * n_sources];
         for target in 0..n_targets {
@@ -71,7 +71,7 @@ pub struct Slices<S> {
     pub targets: Vec<u32>,
     /// Where each slice begins, in vectors of synapses; one more than there are slices.
     pub starts: Vec<u32>,
-    /// Sources, [slice][synapse][row].
+    /// Sources, `[slice][synapse][row]`.
     pub sources: Vec<u32>,
     /// Weights, in the same order.
     pub weights: Vec<S>,
