@@ -16,9 +16,20 @@ use std::ops::Range;
 use super::SpinPlan;
 use super::real_rows::assert_independent;
 
-/// Sites of a colour class that share a random stream and a thread. A site of 512 lanes is as much work as many
+/// Most sites of a colour class that share a random stream and a thread. A site of 512 lanes is as much work as many
 /// spins of one replica, so blocks are shorter than elsewhere, and a class of a few thousand sites has enough of them.
 pub const LANE_BLOCK: usize = 256;
+
+/// The blocks of a colour class: of equal length to one site, and four or eight or ... of them, so that two or four
+/// threads have the same work between two meetings; one block if the class fits into it.
+pub fn lane_blocks(class: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let n_blocks = match class.len().div_ceil(LANE_BLOCK) {
+        few @ (0 | 1) => few,
+        many => many.next_multiple_of(4),
+    };
+    let at = move |block: usize| class.start + class.len() * block / n_blocks;
+    (0..n_blocks).map(move |block| at(block)..at(block + 1))
+}
 
 /// Bit planes of a row's count.
 pub const PLANES: usize = 8;
@@ -127,9 +138,8 @@ impl LaneRows {
 
         // 2. Blocks of each class, their rows sorted by shape.
         for class in 0..plan.n_classes() {
-            let slots: Vec<usize> = plan.class(class).collect();
-            for block in slots.chunks(LANE_BLOCK) {
-                let mut block = block.to_vec();
+            for block in lane_blocks(plan.class(class)) {
+                let mut block: Vec<usize> = block.collect();
                 block.sort_by_key(|&slot| &shapes[slot]);
                 for rows in block.chunk_by(|&a, &b| shapes[a] == shapes[b]) {
                     let shape = &shapes[rows[0]];

@@ -124,12 +124,15 @@ impl LaneSampler {
 
     fn level_table(&self, rows: &LaneRows, rule: Rule) -> LevelTable {
         let unit = f64::from(self.plan.unit.unwrap_or(1.0));
+        if self.betas.iter().all(|&beta| beta == self.betas[0]) {
+            return LevelTable::uniform(&thresholds(rows.levels(), unit, rule, self.betas[0]));
+        }
         let mut by_beta = BTreeMap::new();
         for &beta in &self.betas {
             by_beta.entry(beta.to_bits()).or_insert_with(|| thresholds(rows.levels(), unit, rule, beta));
         }
         let columns: Vec<&[u64]> = self.betas.iter().map(|b| by_beta[&b.to_bits()].as_slice()).collect();
-        if by_beta.len() == 1 { LevelTable::uniform(columns[0]) } else { LevelTable::per_lane(&columns) }
+        LevelTable::per_lane(&columns)
     }
 
     fn sweep_colours(&mut self, rule: RealRule, table: Option<&LevelTable>, key: StreamKey) {

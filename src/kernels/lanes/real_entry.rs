@@ -1,6 +1,6 @@
 //! Chooses the backend of real-valued lanes, once a block.
 
-use crate::plan::lane_rows::LANE_BLOCK;
+use crate::plan::lane_rows::lane_blocks;
 use crate::plan::{RealRows, ReplicaBits};
 use crate::random::StreamKey;
 
@@ -27,7 +27,7 @@ pub struct RealMove<'a> {
 }
 
 impl RealMove<'_> {
-    /// Moves all rows, one colour class after another; block b of 256 slots of a class, counted over all
+    /// Moves all rows, one colour class after another; block b of [`lane_blocks`], counted over all
     /// classes, draws from `key.block(b)`. Returns the flips.
     ///
     /// # Panics
@@ -41,7 +41,7 @@ impl RealMove<'_> {
         let mut classes = Vec::new();
         for class in (0..self.rows.n_classes()).map(|class| self.rows.class(class)) {
             let first = blocks.len();
-            blocks.extend(class.clone().step_by(LANE_BLOCK).map(|slot| slot..(slot + LANE_BLOCK).min(class.end)));
+            blocks.extend(lane_blocks(class));
             classes.push(first..blocks.len());
         }
         run_stages(&classes, |block| {

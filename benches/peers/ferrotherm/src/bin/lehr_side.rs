@@ -13,6 +13,11 @@ use lehr::units::Seed;
 use lehr_peers::{Line, beta, cpu_seconds, instance, sampler, updates, wall_seconds};
 
 fn main() {
+    // As `lehr run` does: the thread that calls for sweeps is one of the pool's, so no sweep has to wake it.
+    rayon::scope(|_| measure());
+}
+
+fn measure() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |k: usize| arguments[k].parse::<u64>().expect("a whole number");
     let (engine, path, sweeps, reads, seed) = (arguments[0].as_str(), arguments[1].as_str(), number(2) as u32, number(3), number(4));
