@@ -3,6 +3,8 @@
 //! `cargo bench --bench heat` times proposals on the digits (64-32-10, 1,437 samples, full batch) by backend, in CPU time of one thread.
 //! `cargo bench --bench heat -- digits [unit=tanh|step|sign] [seeds=5] [seconds=30] [hot=4] [cold=0.1] [lambda=1] [hidden=32]` prints
 //! train and test accuracy over seeds; the temperature falls with CPU time, and `hot=0` descends.
+//! `cargo bench --bench heat -- compare [unit=tanh|step] [seconds=30] [tuning=2] [seeds=10]` chooses settings for heat and for T = 0
+//! from a grid, and compares both at equal CPU time from other seeds.
 //! `cargo bench --bench heat -- xor [seeds=100] [proposals=20000] [hot=1] [cold=0.01] [lambda=0.01] [hidden=2]` prints the share of
 //! seeds from which step units solve the exclusive or, with heat and at T = 0.
 //! `cargo bench --bench heat -- memory [fan_in=150] [samples=64] [proposals=200]` prints resident bytes a synapse of annealing
@@ -98,46 +100,128 @@ fn geometric(hot: f64, cold: f64, x: f64) -> f64 {
     if hot > 0.0 { hot * lehr::math::pow(cold / hot, x) } else { 0.0 }
 }
 
-fn digits_table(options: &Options) {
-    let (unit, seconds, n_seeds) = (options.unit(), options.number("seconds", 30.0), options.number("seeds", 5.0) as u64);
-    let (hot, cold) = (options.number("hot", 4.0), options.number("cold", 0.1));
-    let n_hidden = options.number("hidden", 32.0) as usize;
-    println!("{unit:?} 64-{n_hidden}-10, {seconds} s of CPU time, T {hot} to {cold}, {:?}", settings(options));
-    println!("seed  train   test    loss    prior   acceptance  proposals/s");
-    let (mut sum, mut squares) = (0.0, 0.0);
-    for seed in 0..n_seeds {
+/// One annealing of the digits, the temperature falling with CPU time.
+struct Annealing {
+    settings: HeatSettings,
+    /// First and last temperature; 0 descends.
+    range: (f64, f64),
+    seconds: f64,
+}
+
+/// How an annealing ended.
+struct End {
+    train: f64,
+    test: f64,
+    loss: f64,
+    prior: f64,
+    acceptance: f64,
+    proposals_per_second: f64,
+}
+
+impl Annealing {
+    fn run(&self, plan: &NetworkPlan, seed: u64) -> End {
         let (train, test) = digits(seed);
-        let plan = layered([64, n_hidden, 10], unit);
-        let settings = settings(options);
-        let mut landscape =
-            Landscape::new(plan.clone(), gaussian(&plan, 0.3, seed), &train, Loss::CrossEntropy, Simd::best()).expect("digits fit");
-        let mut sizes = vec![settings.adaptation.first_size; landscape.n_parameters()];
+        let start = gaussian(plan, 0.3, seed);
+        let mut landscape = Landscape::new(plan.clone(), start, &train, Loss::CrossEntropy, Simd::best()).expect("digits fit");
+        let mut sizes = vec![self.settings.adaptation.first_size; landscape.n_parameters()];
         let (mut tally, start, mut step) = (Tally::default(), cpu_time(), 0);
         loop {
-            let x = (cpu_time() - start).as_secs_f64() / seconds;
+            let x = (cpu_time() - start).as_secs_f64() / self.seconds;
             if x >= 1.0 {
                 break;
             }
             landscape.refresh();
             let key = StreamKey::new(Seed(seed), SystemTag::named("digits"), step);
-            let (made, _) = walk(&mut landscape, &settings, &mut sizes, tally.n_proposed, 4000, geometric(hot, cold, x), true, key);
+            let temperature = geometric(self.range.0, self.range.1, x);
+            let (made, _) = walk(&mut landscape, &self.settings, &mut sizes, tally.n_proposed, 4000, temperature, true, key);
             tally.n_proposed += made.n_proposed;
             tally.n_accepted += made.n_accepted;
             step += 1;
         }
-        let found = accuracy(&plan, landscape.parameters(), &test);
-        (sum, squares) = (sum + found, squares + found * found);
-        println!(
-            "{seed:>4}  {:.4}  {found:.4}  {:>6.1}  {:>6.1}  {:>10.3}  {:>11.0}",
-            accuracy(&plan, landscape.parameters(), &train),
-            landscape.loss(),
-            lehr::engine::network::heat::prior_energy(landscape.parameters(), &settings),
-            tally.n_accepted as f64 / tally.n_proposed as f64,
-            tally.n_proposed as f64 / (cpu_time() - start).as_secs_f64(),
-        );
+        End {
+            train: accuracy(plan, landscape.parameters(), &train),
+            test: accuracy(plan, landscape.parameters(), &test),
+            loss: landscape.loss(),
+            prior: lehr::engine::network::heat::prior_energy(landscape.parameters(), &self.settings),
+            acceptance: tally.n_accepted as f64 / tally.n_proposed as f64,
+            proposals_per_second: tally.n_proposed as f64 / (cpu_time() - start).as_secs_f64(),
+        }
     }
-    let (n, mean) = (n_seeds as f64, sum / n_seeds as f64);
-    println!("mean of the test {mean:.4} +- {:.4}", ((squares / n - mean * mean).max(0.0) / (n - 1.0).max(1.0)).sqrt());
+}
+
+/// Mean and standard deviation.
+fn mean_and_sd(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
+}
+
+fn digits_table(options: &Options) {
+    let (unit, seconds, n_seeds) = (options.unit(), options.number("seconds", 30.0), options.number("seeds", 5.0) as u64);
+    let (hot, cold) = (options.number("hot", 4.0), options.number("cold", 0.1));
+    let n_hidden = options.number("hidden", 32.0) as usize;
+    let annealing = Annealing { settings: settings(options), range: (hot, cold), seconds };
+    println!("{unit:?} 64-{n_hidden}-10, {seconds} s of CPU time, T {hot} to {cold}, {:?}", annealing.settings);
+    println!("seed  train   test    loss    prior   acceptance  proposals/s");
+    let plan = layered([64, n_hidden, 10], unit);
+    let mut found = Vec::new();
+    for seed in 0..n_seeds {
+        let End { train, test, loss, prior, acceptance, proposals_per_second } = annealing.run(&plan, seed);
+        println!("{seed:>4}  {train:.4}  {test:.4}  {loss:>6.1}  {prior:>6.1}  {acceptance:>10.3}  {proposals_per_second:>11.0}");
+        found.push(test);
+    }
+    let (mean, sd) = mean_and_sd(&found);
+    println!("mean of the test {mean:.4} +- {sd:.4}");
+}
+
+/// Heat against T = 0: the best settings of each from a grid over some seeds, then both from other seeds, pair by pair.
+fn digits_comparison(options: &Options) {
+    let (unit, seconds) = (options.unit(), options.number("seconds", 30.0));
+    let (n_tuning, n_seeds) = (options.number("tuning", 2.0) as u64, options.number("seeds", 10.0) as u64);
+    let plan = layered([64, 32, 10], unit);
+    let with = |lambda: f64, first_size: f32, acceptance: f64| {
+        let adaptation = Adaptation { first_size, acceptance: acceptance as _, ..settings(options).adaptation };
+        HeatSettings { lambda, adaptation, ..settings(options) }
+    };
+    let mut heat = Vec::new();
+    for range in [(4.0, 0.1), (2.0, 0.02), (1.0, 0.1), (0.5, 0.01)] {
+        heat.extend([0.1, 0.3, 1.0].map(|lambda| Annealing { settings: with(lambda, 0.3, 0.35), range, seconds }));
+    }
+    let mut descent = Vec::new();
+    for (first_size, acceptance) in [(0.3, 0.35), (1.0, 0.1), (0.3, 0.05)] {
+        descent.extend([0.0, 0.1, 0.3, 1.0].map(|lambda| Annealing {
+            settings: with(lambda, first_size, acceptance),
+            range: (0.0, 0.0),
+            seconds,
+        }));
+    }
+    println!("{unit:?} 64-32-10, {seconds} s of CPU time each; settings chosen over {n_tuning} seeds");
+    println!("T from  T to  lambda  first size  acceptance  test    loss");
+    let [heat, descent] = [heat, descent].map(|grid| {
+        let score = |annealing: &Annealing| {
+            let ends: Vec<End> = (1000..1000 + n_tuning).map(|seed| annealing.run(&plan, seed)).collect();
+            let (test, _) = mean_and_sd(&ends.iter().map(|e| e.test).collect::<Vec<_>>());
+            let (loss, _) = mean_and_sd(&ends.iter().map(|e| e.loss).collect::<Vec<_>>());
+            let Adaptation { first_size, acceptance, .. } = annealing.settings.adaptation;
+            let ((hot, cold), lambda) = (annealing.range, annealing.settings.lambda);
+            println!("{hot:>6}  {cold:>4}  {lambda:>6}  {first_size:>10}  {acceptance:>10}  {test:.4}  {loss:.1}");
+            test
+        };
+        let scored = grid.into_iter().map(|annealing| (score(&annealing), annealing));
+        scored.max_by(|a, b| a.0.total_cmp(&b.0)).expect("a grid has settings").1
+    });
+    println!("\nseed  heat    T = 0   (T {:?}, lambda {}; lambda {})", heat.range, heat.settings.lambda, descent.settings.lambda);
+    let mut pairs = Vec::new();
+    for seed in 0..n_seeds {
+        let pair = [&heat, &descent].map(|annealing| annealing.run(&plan, seed).test);
+        println!("{seed:>4}  {:.4}  {:.4}", pair[0], pair[1]);
+        pairs.push(pair);
+    }
+    let column = |f: fn(&[f64; 2]) -> f64| mean_and_sd(&pairs.iter().map(f).collect::<Vec<_>>());
+    let ((heat, _), (descent, _), (more, sd)) = (column(|p| p[0]), column(|p| p[1]), column(|p| p[0] - p[1]));
+    let error = sd / (n_seeds as f64).sqrt();
+    println!("mean  {heat:.4}  {descent:.4}  heat {more:+.4} +- {error:.4} (standard error of the paired difference)");
 }
 
 fn xor_table(options: &Options) {
@@ -252,6 +336,7 @@ fn main() {
     let options = Options(std::env::args().skip(1).collect());
     match options.0.iter().find(|a| !a.starts_with('-')).map(String::as_str) {
         Some("digits") => digits_table(&options),
+        Some("compare") => digits_comparison(&options),
         Some("xor") => xor_table(&options),
         Some("memory") => memory_table(&options),
         _ => {
