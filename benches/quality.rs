@@ -54,7 +54,7 @@ struct Limits {
 }
 
 fn main() {
-    let (mut names, mut methods, mut gset, mut schedule) = (Vec::new(), "optimise".to_owned(), PathBuf::from("../shared/data/gset"), false);
+    let (mut names, mut methods, mut gset, mut schedule) = (Vec::new(), "optimise".to_owned(), PathBuf::from("gset"), false);
     let mut limits = Limits { seeds: 10, seconds: 60.0, sweeps: None, lanes: 512 };
     for arg in std::env::args().skip(1).filter(|a| a != "--bench") {
         match arg.split_once('=') {

@@ -149,8 +149,9 @@ def main():
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--only", action="append")
     parser.add_argument("--without", action="append", default=[], choices=[*PEERS, "agreement", "threads"])
-    parser.add_argument("--gset", default=os.path.join(HERE, "..", "..", "..", "shared", "data", "gset"))
+    parser.add_argument("--gset")
     options = parser.parse_args()
+    options.gset = options.gset or os.path.join(options.build, "gset")
     paths = {}
     for name in options.only or INSTANCES:
         folder = options.gset if name.startswith("G") else os.path.join(options.build, "instances")

@@ -1,6 +1,6 @@
 """Inference of sparse networks: lehr beside PyTorch, one thread, ratios in one run.
 
-    python inference.py PATH_OF_LEHR_INFERENCE
+    python inference.py PATH_OF_INFERENCE_SIDE
 
 Networks with 10 % of their synapses and tanh units, at 1 and 64 samples, from f32 inputs to written answers. PyTorch
 holds the weights dense (zeros stored; eager, `linear` and `tanh_`) or as torch.sparse_csr (`sparse.mm`, `addmm`). Both

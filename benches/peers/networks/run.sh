@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# Compares fused quantised passes with PyTorch and ONNX Runtime: bash benches/peers/networks/run.sh [--rounds N] [--seconds S] [--only 784x512]
+# Compares networks with PyTorch and ONNX Runtime: bash benches/peers/networks/run.sh [fused|inference|training [OPTIONS]]
 #
-# Installs the peers into a virtual environment and builds lehr's bench, both below benches/peers/build (LEHR_PEERS_BUILD
-# elsewhere), which git ignores. LEHR_PEERS_PYTHON names a Python that has the peers already. One thread each.
+#   fused       fused quantised passes [--rounds N] [--seconds S] [--only 784x512]
+#   inference   sparse networks at 10 %, 1 and 64 samples
+#   training    an update noise-aware and plain, and 10 M synapses by Adam [iteration] [sparse] [--rounds N]
+#
+# All three if none is named. Installs the peers into a virtual environment and builds lehr's sides, both below
+# benches/peers/build (LEHR_PEERS_BUILD elsewhere), which git ignores. LEHR_PEERS_PYTHON names a Python that has the peers
+# already. One thread each, but for the 10 M synapses.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${LEHR_PEERS_BUILD:-$here/../build}
@@ -15,7 +20,34 @@ if [ ! -x "$python" ]; then
     "$python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 fi
 cd "$here/../../.."
-bench=$(cargo bench --locked --bench quantised --no-run --message-format=json ${LEHR_PEERS_TARGET:+--target-dir "$LEHR_PEERS_TARGET"} |
-    "$python" -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable")][-1])')
-export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-exec "$python" "$here/fused.py" "$bench" "$@"
+
+bench() {
+    cargo bench --locked --bench "$1" --no-run --message-format=json ${LEHR_PEERS_TARGET:+--target-dir "$LEHR_PEERS_TARGET"} |
+        "$python" -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable")][-1])'
+}
+
+fused() {
+    OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 "$python" "$here/fused.py" "$(bench quantised)" "$@"
+}
+
+inference() {
+    CARGO_TARGET_DIR="$build/target" cargo build --release --locked --manifest-path "$here/../sides/Cargo.toml" --bin inference_side
+    OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 "$python" "$here/inference.py" "$build/target/release/inference_side" "$@"
+}
+
+training() {
+    "$python" "$here/training.py" "$(bench train)" "$@"
+}
+
+case ${1:-all} in
+fused | inference | training) "$@" ;;
+all)
+    fused
+    inference
+    training
+    ;;
+*)
+    echo "run.sh: no comparison $1: fused, inference or training" >&2
+    exit 2
+    ;;
+esac

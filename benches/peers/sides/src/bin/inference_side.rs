@@ -1,6 +1,6 @@
 //! Writes a random network with 10 % of its synapses, and times its inference on request.
 //!
-//! `lehr-inference FILE SIZE...` writes the network to FILE and then answers lines of standard input, `SAMPLES REPEATS`:
+//! `inference_side FILE SIZE...` writes the network to FILE and then answers lines of standard input, `SAMPLES REPEATS`:
 //! the median time of a batch in nanoseconds, from f32 inputs to written answers, and the sum of the answers.
 
 use std::hint::black_box;
@@ -15,7 +15,7 @@ use lehr::units::Seed;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().ok_or("usage: lehr-inference FILE SIZE...")?;
+    let file = arguments.next().ok_or("usage: inference_side FILE SIZE...")?;
     let sizes: Vec<usize> = arguments.map(|a| a.parse()).collect::<Result<_, _>>()?;
     let network = random_network(&sizes)?;
     std::fs::write(file, to_safetensors(&network, WeightFormat::F32))?;
