@@ -45,15 +45,7 @@ impl BinaryModel {
     pub fn to_ising(&self) -> IsingModel {
         let mut model = IsingModel::with_spins(self.linear.len());
         let mut fields: Vec<f64> = self.linear.iter().map(|a| -a / 2.0).collect();
-        let mut pairs: Vec<(u32, u32, f64)> = self.quadratic.iter().map(|&(i, j, b)| (i.min(j), i.max(j), b)).collect();
-        pairs.sort_by_key(|&(i, j, _)| (j, i));
-        pairs.dedup_by(|next, kept| {
-            let same = (next.0, next.1) == (kept.0, kept.1);
-            if same {
-                kept.2 += next.2;
-            }
-            same
-        });
+        let pairs = merged(self.quadratic.clone());
         model.offset = self.offset + self.linear.iter().sum::<f64>() / 2.0;
         for &(i, j, b) in &pairs {
             model.couplings.push(Coupling::new(i, j, (-b / 4.0) as f32));
@@ -99,6 +91,22 @@ pub fn spin_of_unit(unit: u8) -> i8 {
 /// The unit of a spin: -1 is 0, +1 is 1.
 pub fn unit_of_spin(spin: i8) -> u8 {
     u8::from(spin > 0)
+}
+
+/// Each pair once, its lower end first, sorted by the upper end; repeated pairs add up in the order in which they come.
+pub(super) fn merged(mut pairs: Vec<(u32, u32, f64)>) -> Vec<(u32, u32, f64)> {
+    for pair in &mut pairs {
+        *pair = (pair.0.min(pair.1), pair.0.max(pair.1), pair.2);
+    }
+    pairs.sort_by_key(|&(i, j, _)| (j, i));
+    pairs.dedup_by(|next, kept| {
+        let same = (next.0, next.1) == (kept.0, kept.1);
+        if same {
+            kept.2 += next.2;
+        }
+        same
+    });
+    pairs
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::plan::{Coupling, IsingModel};
 
-use super::super::binary::BinaryModel;
+use super::super::binary::{BinaryModel, merged};
 
 /// A spin system from a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,19 +117,8 @@ impl Entries {
 }
 
 /// A model with J = `sign` times the values, repeated pairs added up in f64.
-pub(super) fn spin_model(n: usize, mut pairs: Vec<(u32, u32, f64)>, sign: f64) -> IsingModel {
-    for pair in &mut pairs {
-        *pair = (pair.0.min(pair.1), pair.0.max(pair.1), pair.2);
-    }
-    pairs.sort_by_key(|&(i, j, _)| (j, i));
-    pairs.dedup_by(|next, kept| {
-        let same = (next.0, next.1) == (kept.0, kept.1);
-        if same {
-            kept.2 += next.2;
-        }
-        same
-    });
+pub(super) fn spin_model(n: usize, pairs: Vec<(u32, u32, f64)>, sign: f64) -> IsingModel {
     let mut model = IsingModel::with_spins(n);
-    model.couplings = pairs.into_iter().map(|(i, j, value)| Coupling::new(i, j, (sign * value) as f32)).collect();
+    model.couplings = merged(pairs).into_iter().map(|(i, j, value)| Coupling::new(i, j, (sign * value) as f32)).collect();
     model
 }
