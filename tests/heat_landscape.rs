@@ -1,7 +1,7 @@
 //! The incremental change of a loss against the law: every unit, every loss, dense and sparse, skips and split levels.
 
 use lehr::data::{Dataset, Targets};
-use lehr::engine::network::heat::Landscape;
+use lehr::engine::network::heat::{Adaptation, HeatSettings, Landscape, walk as heat_walk};
 use lehr::engine::network::losses::Target;
 use lehr::engine::network::{Loss, Parameters, law};
 use lehr::kernels::simd::Simd;
@@ -145,7 +145,8 @@ fn walk(seed: u64, hidden: Unit, output: Unit, loss: Loss, n_samples: usize, sim
         assert_eq!(landscape.parameters(), &mirror);
         assert!((landscape.loss() - before).abs() < 1e-4 * (1.0 + before.abs()));
         if k % 16 == 15 {
-            landscape.refresh();
+            let drift = landscape.refresh();
+            assert!(drift.sums < 1e-5 && drift.loss.abs() < 1e-4 * (1.0 + before.abs()), "{drift:?} at a loss of {before}");
         }
     }
     changes
@@ -187,4 +188,106 @@ fn every_backend_has_the_same_bits() {
             assert!(changes(simd) == scalar, "{hidden:?} on {}", simd.name());
         }
     }
+}
+
+/// One input, one hidden neuron and one output, joined by weights of 1, with biases of 0.
+fn chain(hidden: Unit, output: Unit) -> (NetworkPlan, Parameters) {
+    let layer = |name: &str, unit| Layer { name: name.to_owned(), n_neurons: 1, unit, is_input: name == "in", is_output: name == "out" };
+    let block = |from: usize| Block { name: format!("{from}"), from, to: from + 1, is_delayed: false, rows: Rows::Dense };
+    let layers = vec![layer("in", Unit::Identity), layer("hidden", hidden), layer("out", output)];
+    let plan = NetworkPlan::new(layers, vec![block(0), block(1)]).expect("no cycle");
+    let mut parameters = Parameters::zeros(&plan);
+    parameters.weights.iter_mut().flatten().for_each(|w| *w = 1.0);
+    (plan, parameters)
+}
+
+fn values(inputs: Vec<f32>, values: Vec<f32>) -> Dataset {
+    Dataset { n_features: 1, inputs, targets: Targets::Values { width: 1, values }, class_names: Vec::new() }
+}
+
+#[test]
+fn a_gate_counts_the_new_input_and_not_the_old_one_plus_a_rounded_change() {
+    let site = lehr::engine::network::heat::Site::Weight { block: 0, synapse: 0 };
+    let (plan, parameters) = chain(Unit::Identity, Unit::Gate(Gate::Or));
+    let data = values(vec![1.0], vec![0.0]);
+    let mut landscape = Landscape::new(plan, parameters, &data, Loss::MeanSquare, Simd::best()).expect("a fit");
+    for k in 0..200 {
+        // From far away to exactly the threshold, which does not count.
+        landscape.propose(site, 1000.0 + 0.1 * k as f32, f64::INFINITY).expect("no limit");
+        landscape.accept();
+        assert_eq!(landscape.loss(), 1.0, "the gate is on");
+        assert_eq!(landscape.propose(site, 0.5, f64::INFINITY), Some(-1.0), "from {}", 1000.0 + 0.1 * k as f32);
+        landscape.accept();
+    }
+}
+
+#[test]
+fn features_of_any_size_drift_by_no_more_than_rounding() {
+    for scale in [1.0, 1e3, 1e6] {
+        let (plan, mut parameters) = (plan(3, Unit::Tanh, Unit::Identity), parameters(&plan(3, Unit::Tanh, Unit::Identity), 3));
+        let mut s = stream(4, "irregular");
+        parameters.weights.iter_mut().flatten().for_each(|w| *w = s.gaussian() as f32);
+        let mut data = dataset(5, 40, Loss::MeanSquare);
+        data.inputs.iter_mut().for_each(|x| *x *= scale * (1.0 + s.uniform() as f32));
+        let mut landscape = Landscape::new(plan, parameters, &data, Loss::MeanSquare, Simd::best()).expect("a fit");
+        let mut sizes = vec![1.0; landscape.n_parameters()];
+        let settings = HeatSettings { bound: 1e3, ..HeatSettings::default() };
+        let key = StreamKey::new(Seed(6), SystemTag::named("drift"), 0);
+        // Longer than a walk goes without computing anew by itself.
+        let (tally, _) = heat_walk(&mut landscape, &settings, &mut sizes, 0, 12_000, 50.0, true, key);
+        assert!(tally.n_accepted > 500, "{tally:?}");
+        let drift = landscape.refresh();
+        assert!(drift.sums > 0.0 && drift.sums < 1e-4, "{drift:?} at {scale}");
+    }
+}
+
+#[test]
+fn what_is_no_number_is_refused() {
+    let (plan, parameters) = chain(Unit::Identity, Unit::Identity);
+    let data = values(vec![1e38], vec![0.0]);
+    let mut landscape = Landscape::new(plan, parameters, &data, Loss::MeanSquare, Simd::best()).expect("a fit");
+    let site = lehr::engine::network::heat::Site::Weight { block: 0, synapse: 0 };
+    assert_eq!(landscape.propose(site, 8.0, f64::INFINITY), None, "8e38 is no f32");
+    let (plan, parameters) = chain(Unit::Identity, Unit::Identity);
+    let refused = Landscape::new(plan, parameters, &values(vec![0.0], vec![1.5]), Loss::BinaryCrossEntropy, Simd::best());
+    let message = refused.expect_err("1.5 is no probability").to_string();
+    assert!(message.contains("target 0 of sample 0 is 1.5"), "{message}");
+}
+
+#[test]
+fn sizes_settle_where_the_acceptance_that_is_asked_for_is() {
+    for asked in [0.2, 0.7] {
+        let (plan, parameters) = chain(Unit::Tanh, Unit::Identity);
+        let mut s = stream(7, "line");
+        let inputs: Vec<f32> = (0..64).map(|_| s.gaussian() as f32).collect();
+        let targets = inputs.iter().map(|x| 0.7 * x + 0.1).collect();
+        let mut landscape = Landscape::new(plan, parameters, &values(inputs, targets), Loss::MeanSquare, Simd::best()).expect("a fit");
+        let adaptation = Adaptation { acceptance: asked, largest_size: 100.0, ..Adaptation::default() };
+        let settings = HeatSettings { adaptation, lambda: 0.1, ..HeatSettings::default() };
+        let mut sizes = vec![0.01; landscape.n_parameters()];
+        let key = |step| StreamKey::new(Seed(8), SystemTag::named("acceptance"), step);
+        heat_walk(&mut landscape, &settings, &mut sizes, 0, 20_000, 0.5, true, key(0));
+        let (tally, _) = heat_walk(&mut landscape, &settings, &mut sizes, 0, 20_000, 0.5, false, key(1));
+        let found = tally.n_accepted as f64 / tally.n_proposed as f64;
+        assert!((found - asked).abs() < 0.08, "asked {asked}, found {found}");
+    }
+}
+
+#[test]
+fn the_prior_holds_the_biases_only_if_it_is_told_to() {
+    let widest = |prior_on_biases| {
+        let (plan, parameters) = chain(Unit::Tanh, Unit::Identity);
+        let mut landscape = Landscape::new(plan, parameters, &values(vec![0.0], vec![0.0]), Loss::MeanSquare, Simd::best()).expect("a fit");
+        let settings = HeatSettings { lambda: 1e4, prior_on_biases, ..HeatSettings::default() };
+        let mut sizes = vec![1.0; landscape.n_parameters()];
+        let mut widest = 0.0_f32;
+        for step in 0..100 {
+            let key = StreamKey::new(Seed(9), SystemTag::named("prior"), step);
+            heat_walk(&mut landscape, &settings, &mut sizes, 0, 50, 1.0, true, key);
+            widest = widest.max(landscape.parameters().biases[1][0].abs());
+        }
+        widest
+    };
+    // The bias of the hidden neuron has a standard deviation of 0.01 under the prior; without it, the loss alone holds it.
+    assert!(widest(true) < 0.1 && widest(false) > 0.5, "{} and {}", widest(true), widest(false));
 }

@@ -7,7 +7,7 @@ use lehr::engine::methods::schedule::TemperatureRange;
 use lehr::engine::network::Loss;
 use lehr::engine::network::heat::{Adaptation, HeatBatch, HeatMethod, HeatSchedule, HeatSettings};
 use lehr::network::heat::{self, WeightHeatError};
-use lehr::network::{NetworkSettings, Samples, attach, attach_samples, measures};
+use lehr::network::{CompiledNetwork, NetworkSettings, Samples, attach, attach_samples, measures};
 use lehr::plan::network::{Gate, Lif, Unit};
 use lehr::prelude::*;
 
@@ -130,6 +130,34 @@ fn sizes_adapt_in_their_share_of_the_window_and_are_frozen_after_it() {
     }
     assert!(seen[..5].windows(2).all(|w| w[0] != w[1]), "sizes stand still in the burn-in");
     assert!(seen[6..].windows(2).all(|w| w[0] == w[1]), "sizes move after the burn-in");
+}
+
+#[test]
+fn weights_beyond_the_bound_are_set_to_it_before_they_are_sampled() {
+    for method in [HeatMethod::Metropolis, HeatMethod::Mala { rate: 1e-4 }] {
+        let mut sim = network(Unit::Tanh);
+        let schedule = HeatSchedule::Constant(1.0);
+        heat::attach(&mut sim, HeatSettings { method, schedule, bound: 0.15, initial_sd: None, proposals_per_step: 500, ..settings() })
+            .unwrap();
+        sim.run(3).unwrap();
+        let weights = sim.synapses::<Weight>("in->hidden").unwrap();
+        assert!(weights.iter().all(|w| w.0.abs() <= 0.15), "{method:?}: {weights:?}");
+        let acceptance = sim.world().resource::<Metrics>().get("acceptance").unwrap();
+        assert!(acceptance > 0.0, "{method:?}: {acceptance}");
+    }
+}
+
+#[test]
+fn a_loaded_network_answers_before_it_steps() {
+    let mut sim = network(Unit::Tanh);
+    heat::attach(&mut sim, settings()).unwrap();
+    sim.run(5).unwrap();
+    let mut other = network(Unit::Tanh);
+    heat::attach(&mut other, settings()).unwrap();
+    other.load(&sim.save().unwrap()).unwrap();
+    assert_eq!(measures(other.world()), measures(sim.world()));
+    let frozen = other.world().resource::<CompiledNetwork>().freeze(other.world());
+    assert_eq!(frozen.parameters().weights[0].len(), 8);
 }
 
 #[test]

@@ -33,7 +33,22 @@ fn scene_of(couplings: &str, count: &str, system: &str) -> String {
     )
 }
 
-/// Every method on the torus, and every kind of rows: dense ones, real-valued ones, those of a memory.
+/// Neurons that learn by heat of three kinds and by gradient, in windows that overlap.
+fn learning() -> String {
+    let heat = "AnnealWeights(until: 4, schedule: Geometric(hot: 1, cold: 0.01), lambda: 0.01, proposals_per_step: 50)";
+    let barker = "AnnealWeights(from: 4, until: 7, schedule: Constant(0.1), proposals_per_step: 50, batch: Barker(2))";
+    let langevin = "AnnealWeights(from: 6, schedule: Constant(0.1), proposals_per_step: 5, method: Mala(rate: 0.001))";
+    let gradient = "TrainGradient(from: 3, optimiser: Adam(), rate: 0.01, batch: 3)";
+    format!(
+        "// A test: watch nothing.\nScene(\n    format: 1,\n    seed: 11,\n    steps: {STEPS},\n    loss: BinaryCrossEntropy,\n    \
+         data: Data(task: Values, source: Samples([([0, 0], [0]), ([0, 1], [1]), ([1, 0], [1]), ([1, 1], [0])])),\n    \
+         populations: [Neurons(name: \"in\", role: Input), Neurons(name: \"hidden\", count: 7, unit: Tanh), Neurons(name: \"out\", role: Output)],\n    \
+         projections: [Directed(name: \"in->hidden\", weights: He), Directed(name: \"hidden->out\", weights: He)],\n    \
+         systems: [{heat}, {barker}, {langevin}, {gradient}],\n)\n"
+    )
+}
+
+/// Every method on the torus, and every kind of rows: dense ones, real-valued ones, those of a memory; and a network that learns.
 fn scenes() -> Vec<(&'static str, String)> {
     let digits = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/digits.csv");
     let digits = format!("Hopfield(path: {:?}, rule: PseudoInverse)", digits.to_str().expect("a path of text"));
@@ -47,6 +62,7 @@ fn scenes() -> Vec<(&'static str, String)> {
         ("real", scene_of(gauss, "", "Sample(temperature: 1.0, sweeps_per_step: 3)")),
         ("real_lanes", scene_of(gauss, "", "Temper(temperatures: 4, replicas: 64, adaptation_steps: 6)")),
         ("recall", scene_of(&digits, "", "Recall(flipped: 0.2, sweeps: 10)")),
+        ("learning", learning()),
     ]);
     all
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bevy_ecs::resource::Resource;
-use bevy_ecs::system::{Res, ResMut};
+use bevy_ecs::system::{Res, ResMut, RunSystemOnce};
 use bevy_ecs::world::World;
 
 use crate::components::{Bias, Source, Weight};
@@ -172,6 +172,7 @@ pub fn attach(sim: &mut Simulation, settings: NetworkSettings) -> Result<(), Net
     sim.insert_resource(compiled);
     sim.add_systems(Phase::RestructureEdits, recompile);
     sim.add_systems(Phase::Restructure, recompile);
+    sim.add_follower(|world| world.run_system_once(recompile).map_err(|error| error.to_string().into()));
     Ok(())
 }
 
@@ -288,7 +289,7 @@ impl CompiledNetwork {
     /// Weights and biases as the columns of `world` hold them, outside of systems.
     ///
     /// # Panics
-    /// If the world has been restructured since the network was compiled, which only happens inside a step.
+    /// If the world has been restructured since the network was compiled: a step and the loading of a state compile it anew.
     pub fn parameters_in<'w>(&self, world: &'w World) -> ParametersRef<'w> {
         let fabric = world.resource::<Fabric>();
         assert_eq!(self.structure_epoch, fabric.structure_epoch(), "restructurings at which the plan was compiled, and now");

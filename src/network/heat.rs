@@ -175,6 +175,7 @@ fn heat_weights(
             columns.randomise(plan, sd, StreamKey { system: SystemTag::named("weight_heat/initial"), ..key });
         }
         let mut parameters = columns.parameters().to_owned();
+        clamp(&mut parameters, plan, settings.bound);
         let t = settings.temperature_at(step.0);
         let n = u64::from(settings.proposals_per_step);
         let (made, loss, prior) = match settings.method {
@@ -284,6 +285,12 @@ fn follow<'a>(
         }
     }
     Ok(held.as_mut().map(|(_, landscape)| landscape).expect("it was made above"))
+}
+
+/// What lies beyond +-bound, set to it; biases of inputs, which nothing moves, stay.
+fn clamp(parameters: &mut Parameters, plan: &NetworkPlan, bound: f32) {
+    let biases = parameters.biases.iter_mut().zip(&plan.layers).filter(|(_, layer)| !layer.is_input).map(|(biases, _)| biases);
+    parameters.weights.iter_mut().chain(biases).flatten().for_each(|w| *w = w.clamp(-bound, bound));
 }
 
 fn is_input(plan: &NetworkPlan) -> Vec<bool> {

@@ -328,6 +328,8 @@ impl<'a> Run<'a> {
         if saved_step.is_none() {
             run.record_hash(sim)?;
         }
+        // From here on the run is as long as it is wanted, even if it is killed before its next checkpoint.
+        run.manifest.write(fs, dir)?;
         Ok(run)
     }
 

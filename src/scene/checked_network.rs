@@ -33,22 +33,28 @@ impl NetworkModel {
         self.systems.iter().map(NetworkSystem::name).collect::<Vec<_>>().join(" and ")
     }
 
-    /// True if all that changes weights draws them from a stated distribution: heat at one temperature, with proposals
-    /// whose sizes come to rest.
+    /// True if all that changes weights draws them from one stated distribution: heat at one temperature and under one prior, with
+    /// proposals whose sizes come to rest before the window ends.
     pub fn is_exact(&self) -> bool {
         let is_exact = |system: &NetworkSystem| match system {
             NetworkSystem::Evaluate => true,
             NetworkSystem::Train(_) => false,
             NetworkSystem::Anneal(heat) => {
-                let is_at_rest = heat.method != HeatMethod::Metropolis || heat.adaptation.share < 1.0;
+                let last = heat.from + (heat.n_steps - 1) / heat.every * heat.every;
+                let is_at_rest = heat.method != HeatMethod::Metropolis || !heat.adapts_at(last);
                 matches!(heat.schedule, HeatSchedule::Constant(t) if t > 0.0)
                     && !matches!(heat.method, HeatMethod::Sgld { .. })
                     && heat.batch == HeatBatch::Full
                     && is_at_rest
             }
         };
-        let moves = |system: &NetworkSystem| !matches!(system, NetworkSystem::Evaluate);
-        self.systems.iter().any(moves) && self.systems.iter().all(is_exact)
+        let target = |system: &NetworkSystem| match system {
+            NetworkSystem::Anneal(heat) => Some((heat.schedule.temperature(0.0), heat.lambda, heat.prior_on_biases, heat.bound)),
+            _ => None,
+        };
+        let targets: Vec<_> = self.systems.iter().filter_map(target).collect();
+        let is_one = targets.first().is_some_and(|first| targets.iter().all(|t| t == first));
+        is_one && self.systems.iter().all(is_exact)
     }
 }
 

@@ -21,7 +21,7 @@ use super::failure::{Failure, StepError, caught, throw};
 use super::finite::FiniteCheck;
 use super::hash::{StateHash, combine, hash_section};
 use super::schedule::{Executor, Paused, new_schedule, set_executor};
-use super::state::{self, States};
+use super::state::{self, Follower, Followers, States};
 
 /// A network, the systems that act on it, and where it stands in time.
 ///
@@ -48,6 +48,7 @@ impl Simulation {
         world.init_resource::<Deaths>();
         world.init_resource::<Paused>();
         world.init_resource::<States>();
+        world.init_resource::<Followers>();
         let mut sim = Simulation { world, schedule: new_schedule(), poison: None, finite: FiniteCheck::default(), is_built: false };
         sim.state(EnergyLedger::default());
         sim.state(Metrics::default());
@@ -69,6 +70,12 @@ impl Simulation {
     /// Inserts a resource that is a setting or can be computed anew; it is not part of the state.
     pub fn insert_resource<R: Resource>(&mut self, resource: R) -> &mut Self {
         self.world.insert_resource(resource);
+        self
+    }
+
+    /// Adds what brings a plugin in line with the rows after a state was loaded, before anyone looks at it.
+    pub fn add_follower(&mut self, follow: Follower) -> &mut Self {
+        self.world.resource_mut::<Followers>().0.push(follow);
         self
     }
 
@@ -247,7 +254,8 @@ impl Simulation {
     }
 
     /// Restores a state that a simulation with the same plugins and blueprint saved, whatever has
-    /// been born or died since; nothing is changed if the snapshot is refused.
+    /// been born or died since; nothing is changed if the snapshot is refused. (A snapshot of rows that a plugin cannot follow
+    /// leaves the simulation poisoned.)
     ///
     /// # Errors
     /// If it is of another scene or makes no sense.
@@ -266,6 +274,13 @@ impl Simulation {
         self.world.insert_resource(Births::default());
         self.world.insert_resource(Deaths::default());
         self.poison = None;
+        for follow in self.world.resource::<Followers>().0.clone() {
+            if let Err(error) = follow(&mut self.world) {
+                let message = error.to_string();
+                self.poison = Some(Failure { step, culprit: "load".to_owned(), message: message.clone(), is_panic: false });
+                return Err(SnapshotError::Invalid { name: "fabric".to_owned(), what: message });
+            }
+        }
         Ok(())
     }
 

@@ -14,3 +14,4 @@ pub use builder::Simulation;
 pub use failure::{Failure, StepError};
 pub use hash::{Difference, StateHash, first_difference};
 pub use schedule::Executor;
+pub use state::Follower;

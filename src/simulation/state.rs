@@ -35,6 +35,13 @@ impl States {
     }
 }
 
+/// What must follow the rows and states of the world, after they were restored.
+#[derive(Resource, Default)]
+pub(super) struct Followers(pub(super) Vec<Follower>);
+
+/// Brings what it holds in line with the world.
+pub type Follower = fn(&mut World) -> bevy_ecs::error::Result;
+
 /// Appends the sections of all states.
 pub(super) fn save(world: &World, snapshot: &mut Snapshot) {
     for state in &world.resource::<States>().0 {

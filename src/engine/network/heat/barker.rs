@@ -4,7 +4,7 @@
 //! minibatch is itself noisy, by about N(0, s^2): the test stays right if what is added makes a logistic number of that noise.
 //! A logistic number is a normal one of random variance V = sum over k of 2 e_k / k^2, e_k ~ Exp(1) (Andrews, Mallows 1974), so the
 //! correction is N(0, V - s^2), without any table, where V is above s^2: of V, 3e-8 lies below 1/4. So s is at most 1/2; a
-//! minibatch with more noise is doubled, up to all samples, which leave none. What remains is how far the mean of a minibatch is
+//! minibatch with more noise is doubled, up to all samples, which leave none; so is one whose samples all change alike. What remains is how far the mean of a minibatch is
 //! from normal. Samples are drawn without replacement, afresh for each proposal.
 
 use crate::math;
@@ -56,7 +56,8 @@ impl Minibatch {
             let d_loss = n as f64 * mean;
             let noise = (n as f64) * (n as f64) * variance / size as f64 * (1.0 - size as f64 / n as f64);
             let d_energy = d_loss + d_prior;
-            if size == n || noise <= MOST_NOISE * MOST_NOISE * t * t {
+            // Samples that all change alike say nothing of those that were not drawn: a step may have spoiled a few of them.
+            if size == n || variance > 0.0 && noise <= MOST_NOISE * MOST_NOISE * t * t {
                 if t == 0.0 {
                     return d_energy <= 0.0;
                 }
@@ -172,6 +173,33 @@ mod tests {
         let expected = n_trials as f64 / 12.0;
         // 11 degrees of freedom.
         counts.iter().map(|c| (c - expected) * (c - expected) / expected).sum::<f64>() / 49.8
+    }
+
+    #[test]
+    fn samples_that_all_change_alike_do_not_speak_for_the_others() {
+        // One step neuron over 400 samples: the proposal spoils the five of them beyond its new threshold.
+        let layer = |name: &str, is_input, unit| Layer { name: name.to_owned(), n_neurons: 1, unit, is_input, is_output: !is_input };
+        let block = Block { name: "in->out".to_owned(), from: 0, to: 1, is_delayed: false, rows: Rows::Dense };
+        let plan =
+            NetworkPlan::new(vec![layer("in", true, Unit::Identity), layer("out", false, Unit::Step)], vec![block]).expect("no cycle");
+        let inputs: Vec<f32> = (0..400).map(|k| k as f32 / 400.0).collect();
+        let values = inputs.iter().map(|&x| f32::from(u8::from(x > 0.5))).collect();
+        let data = Dataset { n_features: 1, inputs, targets: Targets::Values { width: 1, values }, class_names: Vec::new() };
+        let mut parameters = Parameters::zeros(&plan);
+        (parameters.weights[0][0], parameters.biases[1][0]) = (1.0, -0.5);
+        let mut landscape = Landscape::new(plan, parameters, &data, Loss::MeanSquare, Simd::best()).expect("a fit");
+        let site = Site::Bias { layer: 1, row: 0 };
+        assert_eq!(landscape.propose(site, -0.5125, f64::INFINITY), Some(5.0));
+        let mut batch = Minibatch::default();
+        for t in [0.0, 0.2] {
+            let n_accepted = (0..200)
+                .filter(|&k| {
+                    let mut stream = StreamKey::new(Seed(6), SystemTag::named("alike"), k).stream();
+                    batch.accepts(&mut landscape, (site, -0.5125), 0.0, t, 4, &mut stream)
+                })
+                .count();
+            assert_eq!(n_accepted, 0, "e^(-5/T) is below 2e-11 at T = {t}");
+        }
     }
 
     #[test]

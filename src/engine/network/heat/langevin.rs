@@ -95,8 +95,9 @@ pub fn mala(
         let key = key.sweep(k as u32);
         let mut new = parameters.clone();
         step(&mut new, &mut g, is_input, rate, t, key);
-        let inside = new.weights.iter().chain(&new.biases).flatten().all(|w| w.abs() <= settings.bound);
-        if !inside {
+        let biases = new.biases.iter().zip(is_input).filter(|(_, is_input)| !**is_input).map(|(biases, _)| biases);
+        let is_inside = new.weights.iter().chain(biases).flatten().all(|w| w.abs() <= settings.bound);
+        if !is_inside {
             continue;
         }
         let (u_new, g_new) = energy(&new, settings, slope);
@@ -104,7 +105,7 @@ pub fn mala(
             let there = distance(&new, parameters, &g, is_input, rate);
             let back = distance(parameters, &new, &g_new, is_input, rate);
             let ln_ratio = (u - u_new) / t + (there - back) / (4.0 * rate * t);
-            math::ln(key.replica(1).stream().uniform()) <= ln_ratio
+            math::ln(key.replica(key.replica + 1).stream().uniform()) <= ln_ratio
         } else {
             u_new <= u
         };

@@ -13,7 +13,7 @@ pub mod settings;
 mod spread;
 mod wiring;
 
-pub use landscape::Landscape;
+pub use landscape::{Drift, LARGEST_DRIFT, Landscape};
 pub use metropolis::{Tally, prior_energy, walk};
 pub use settings::{Adaptation, HeatBatch, HeatMethod, HeatSchedule, HeatSettings, VisitOrder};
 pub use wiring::Site;
@@ -51,6 +51,16 @@ pub enum HeatError {
         /// The feature.
         feature: usize,
         /// Its value.
+        value: f32,
+    },
+    /// Binary cross-entropy needs probabilities.
+    #[error("target {output} of sample {sample} is {value}: binary cross-entropy asks for 0 to 1; use MeanSquare for other values")]
+    NoProbability {
+        /// The sample.
+        sample: usize,
+        /// The output.
+        output: usize,
+        /// The target.
         value: f32,
     },
     /// The network remembers.

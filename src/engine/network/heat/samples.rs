@@ -43,6 +43,11 @@ impl SampleRows {
         if let Some(at) = data.inputs.iter().position(|x| !x.is_finite()) {
             return Err(HeatError::NonFinite { sample: at / n_inputs, feature: at % n_inputs, value: data.inputs[at] });
         }
+        if let (Loss::BinaryCrossEntropy, Targets::Values { width, values }) = (loss, &data.targets)
+            && let Some(at) = values.iter().position(|y| !(0.0..=1.0).contains(y))
+        {
+            return Err(HeatError::NoProbability { sample: at / width, output: at % width, value: values[at] });
+        }
         let n_lanes = n_samples.next_multiple_of(LANES);
         let order: Vec<u32> = (0..n_lanes).map(|l| l.min(n_samples - 1) as u32).collect();
         let rows = |n: usize, at: &dyn Fn(usize, usize) -> f32| -> Vec<f32> {

@@ -78,7 +78,8 @@ pub enum HeatBatch {
 /// How the sizes of proposals come about.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adaptation {
-    /// Standard deviation of the first proposals, above 0.
+    /// Standard deviation of the first proposals that a weight or bias ever has, above 0; later windows go on from the sizes that
+    /// earlier ones left.
     pub first_size: f32,
     /// Largest standard deviation that adaptation may reach, at least `first_size`.
     pub largest_size: f32,
@@ -107,7 +108,8 @@ pub struct HeatSettings {
     pub lambda: f64,
     /// True if the prior also holds the biases.
     pub prior_on_biases: bool,
-    /// Weights and biases stay within +-bound, above 0; proposals beyond are reflected, which keeps detailed balance.
+    /// Weights and biases stay within +-bound, above 0; proposals beyond are reflected, which keeps detailed balance. What lies
+    /// beyond when the method acts, such as what another rule left there, is set to the bound first.
     pub bound: f32,
     /// Standard deviation of the Gaussian weights that the window begins with (biases 0); `None` goes on from the weights there are.
     pub initial_sd: Option<f32>,
@@ -206,9 +208,10 @@ impl HeatSettings {
         step >= self.from && step - self.from < self.n_steps && (step - self.from).is_multiple_of(self.every)
     }
 
-    /// The share of the window that has passed at `step`: 0 in its first step, 1 in its last.
+    /// The share of the window that has passed at `step`: 0 in the first step in which it acts, 1 in the last; 0 if that is the same.
     pub fn elapsed(&self, step: u64) -> f64 {
-        step.saturating_sub(self.from) as f64 / (self.n_steps - 1).max(1) as f64
+        let last = (self.n_steps - 1) / self.every * self.every;
+        step.saturating_sub(self.from) as f64 / last.max(1) as f64
     }
 
     /// The temperature of step `step`.
@@ -239,9 +242,11 @@ mod tests {
     #[test]
     fn windows_begin_hot_and_end_cold() {
         for schedule in [HeatSchedule::Linear(RANGE), HeatSchedule::Geometric(RANGE), HeatSchedule::Custom(vec![4.0, 3.0, 0.25])] {
-            let settings = HeatSettings { schedule, from: 10, n_steps: 41, every: 2, ..HeatSettings::default() };
+            let settings = HeatSettings { schedule, from: 10, n_steps: 42, every: 2, ..HeatSettings::default() };
             assert_eq!(settings.validate(), Ok(()));
             assert!((settings.temperature_at(10) - 4.0).abs() < 1e-12 && (settings.temperature_at(50) - 0.25).abs() < 1e-12);
+            let once = HeatSettings { n_steps: 1, ..settings.clone() };
+            assert_eq!(once.temperature_at(10), 4.0);
             let acts: Vec<u64> = (0..60).filter(|&s| settings.acts_at(s)).collect();
             assert_eq!((acts[0], acts[1], acts.len()), (10, 12, 21));
         }

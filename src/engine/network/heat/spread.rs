@@ -167,13 +167,21 @@ impl Landscape {
             if !unit.is_gate() {
                 return heat::add_scaled(*simd, new, &d[change], w);
             }
-            // 3. A gate counts: the old input out, the new one in.
+            // 3. A gate counts: the old input out, the new one in. The row of the neuron that was proposed is whole, and of a
+            // stepped one only what it changed by is sure to be there; rows downstream are lists where there is one.
             let target = wiring.neurons[target];
             let bias = parameters.biases[target.layer][target.row];
+            let is_proposed = row_of[neuron] == 0;
+            let is_stepped = matches!(wiring.neurons[neuron].unit, Unit::Step | Unit::Sign);
             for (k, (z, d)) in range.clone().zip(new.iter_mut().zip(&d[change])) {
                 let lane = if is_list { list[k] as usize } else { k };
                 let old = a[neuron * lanes + lane];
-                *z += counts(w, old + d, bias) - counts(w, old, bias);
+                let new = match is_proposed {
+                    true if is_stepped => old + d,
+                    true => a[n * lanes + lane],
+                    false => a[n * lanes + own + k],
+                };
+                *z += counts(w, new, bias) - counts(w, old, bias);
             }
         });
     }
