@@ -1,8 +1,9 @@
 //! A network in a world: compiled from the fabric, evaluated once a step, with the bits of the law.
 
 use lehr::engine::network::law;
+use lehr::kernels::simd::Simd;
 use lehr::network::{CompiledNetwork, NetworkError, NetworkSettings, attach, columns_of_lif, run_live};
-use lehr::plan::network::{Lif, PlanError, Rows, Unit};
+use lehr::plan::network::{Lif, PlanError, Rows, Unit, WeightFormat};
 use lehr::prelude::*;
 use lehr::topology::compile_network::CompileError;
 
@@ -121,6 +122,35 @@ fn deaths_are_compiled_in_before_anybody_sees_them() {
     let network = sim.world().resource::<CompiledNetwork>();
     assert!(matches!(network.plan().blocks[0].rows, Rows::Sparse { .. }));
     assert_eq!(network.parameters_in(sim.world()).weights[0].len(), 44);
+}
+
+#[test]
+fn a_population_without_neurons_is_passed_over() {
+    let mut sim = Simulation::new(Seed(1));
+    let blueprint = Blueprint::new()
+        .population("in", 5)
+        .population("empty", 0)
+        .population("out", 3)
+        .projection("in", "empty", Vec::<(u32, u32, f32)>::new())
+        .projection("empty", "out", Vec::<(u32, u32, f32)>::new())
+        .projection("in", "out", full(5, 3));
+    sim.build(blueprint).unwrap();
+    attach(&mut sim, NetworkSettings::new().input("in").hidden("empty", Unit::Tanh).output("out", Unit::Tanh)).unwrap();
+    run_live(&mut sim).unwrap();
+    sim.add_systems(Phase::Sense, set_inputs);
+    sim.step().unwrap();
+    let answer: Vec<f32> = sim.neurons::<Activation>("out").unwrap().iter().map(|a| a.0).collect();
+    let network = sim.world().resource::<CompiledNetwork>().freeze(sim.world());
+    let inputs: Vec<f32> = (0..5).map(weight).collect();
+    for format in [WeightFormat::F32, WeightFormat::Bf16] {
+        let mut frozen = network.clone().compile(format, Simd::best());
+        assert_eq!(frozen.run_batch(&[]).len(), 0);
+        let one = frozen.run(&inputs).to_vec();
+        assert_eq!(frozen.run_batch(&inputs), one);
+        if format == WeightFormat::F32 {
+            assert_eq!(one, answer);
+        }
+    }
 }
 
 #[test]

@@ -89,14 +89,17 @@ struct Task<'a> {
 
 fn whole_layer(plan: &NetworkPlan, parameters: &ParametersRef<'_>, activations: &mut Activations, stage: &Stage, simd: Simd) {
     let (layer, n_lanes) = (stage.layer, activations.n_lanes());
+    let n_rows = plan.layers[layer].n_neurons;
+    if n_rows == 0 {
+        return;
+    }
     let take = |values: &mut Vec<Vec<f32>>| std::mem::take(&mut values[layer]);
     let (mut out, mut sums, mut membranes) = (take(&mut activations.layers), take(&mut activations.sums), take(&mut activations.membranes));
     let reads =
         Reads { plan, parameters, layers: &activations.layers, before: &activations.before, n_lanes, products: activations.products, simd };
-    let n_rows = plan.layers[layer].n_neurons;
     let rows_per_chunk = n_rows.div_ceil(CHUNKS).next_multiple_of(TILE);
     let floats = rows_per_chunk * n_lanes;
-    let mut tasks: Vec<Task> = Vec::with_capacity(n_rows.div_ceil(rows_per_chunk.max(1)));
+    let mut tasks: Vec<Task> = Vec::with_capacity(n_rows.div_ceil(rows_per_chunk));
     let (mut sum_chunks, mut membrane_chunks) = (sums.chunks_mut(floats), membranes.chunks_mut(floats));
     for (k, out) in out.chunks_mut(floats).enumerate() {
         let first = k * rows_per_chunk;

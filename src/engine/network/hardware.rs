@@ -12,7 +12,7 @@
 //! they are exact, and so equal those of the integer kernels bit for bit, whatever the order of the sum, while
 //! [`products_are_exact`] holds (8-bit weights and inputs: up to 1,040 synapses a row). Beyond that the
 //! integer kernels are exact and this simulation rounds. Straight-through training runs the loss through these
-//! functions and its gradient through [`Programmed::dequantise`], as if conversion were the identity.
+//! functions, and its gradient as if conversion were the identity ([`super::noisy`]).
 
 use crate::kernels::quantised::law::{self, InputLaw, InputRow, OutputLaw, PassKeys};
 use crate::kernels::quantised::noise::{PANEL, RowBits};

@@ -227,8 +227,7 @@ impl FrozenNetwork {
             first += layer.n_neurons;
             list_active(&self.rows[l][..layer.n_neurons], &mut self.active[l]);
         }
-        for stage in &self.plan.stages {
-            let layer = stage.layer;
+        for layer in self.plan.stages.iter().map(|s| s.layer).filter(|&l| self.plan.layers[l].n_neurons > 0) {
             let mut z = std::mem::take(&mut self.rows[layer]);
             let n_padded = self.biases[layer].len();
             z[..n_padded].copy_from_slice(&self.biases[layer]);
@@ -259,6 +258,9 @@ impl FrozenNetwork {
         let n_inputs = self.n_inputs();
         assert!(n_inputs > 0 && inputs.len().is_multiple_of(n_inputs), "{} values for {n_inputs} input neurons a sample", inputs.len());
         let n_samples = inputs.len() / n_inputs;
+        if n_samples == 0 {
+            return &[];
+        }
         let is_dense = with_weights!(&self.weights, blocks => blocks.iter().all(|b| matches!(b, Packed::Dense(_))));
         if self.runs_packed && is_dense {
             return self.run_panels(inputs, n_samples);
@@ -291,7 +293,7 @@ impl FrozenNetwork {
 
     /// All samples over panels, some a task.
     fn run_panels(&mut self, inputs: &[f32], n_samples: usize) -> &[f32] {
-        let (n_inputs, n_outputs) = (inputs.len() / n_samples.max(1), self.n_outputs());
+        let (n_inputs, n_outputs) = (self.n_inputs().max(1), self.n_outputs());
         self.answers.clear();
         self.answers.resize(n_samples * n_outputs, 0.0);
         let mut answers = std::mem::take(&mut self.answers);
@@ -313,13 +315,13 @@ impl FrozenNetwork {
         let padded = |l: usize| one_of(self.plan.layers[l].n_neurons);
         let mut layers: Vec<Vec<f32>> = (0..self.plan.layers.len()).map(|l| vec![0.0; n_samples * padded(l)]).collect();
         let mut first = 0;
-        for (l, layer) in self.plan.inputs() {
+        for (l, layer) in self.plan.inputs().filter(|(_, layer)| layer.n_neurons > 0) {
             for (row, sample) in layers[l].chunks_exact_mut(padded(l)).zip(inputs.chunks_exact(self.n_inputs())) {
                 row[..layer.n_neurons].copy_from_slice(&sample[first..first + layer.n_neurons]);
             }
             first += layer.n_neurons;
         }
-        for layer in self.plan.stages.iter().map(|s| s.layer) {
+        for layer in self.plan.stages.iter().map(|s| s.layer).filter(|&l| self.plan.layers[l].n_neurons > 0) {
             let mut z = std::mem::take(&mut layers[layer]);
             z.chunks_exact_mut(padded(layer)).for_each(|row| row.copy_from_slice(&self.biases[layer]));
             for (b, block) in self.plan.blocks_onto(layer) {
@@ -331,7 +333,7 @@ impl FrozenNetwork {
             layers[layer] = z;
         }
         let mut first = 0;
-        for (l, layer) in self.plan.outputs() {
+        for (l, layer) in self.plan.outputs().filter(|(_, layer)| layer.n_neurons > 0) {
             for (row, answer) in layers[l].chunks_exact(padded(l)).zip(answers.chunks_exact_mut(self.n_outputs().max(1))) {
                 answer[first..first + layer.n_neurons].copy_from_slice(&row[..layer.n_neurons]);
             }

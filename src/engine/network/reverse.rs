@@ -197,7 +197,7 @@ impl Deltas {
         let before = &activations.before[block.from];
         let x = if block.is_delayed && !before.is_empty() { before } else { &activations.layers[block.from] };
         let deltas = &self.layers[block.to];
-        if n_sources == 0 || deltas.is_empty() {
+        if plan.n_synapses(b) == 0 || deltas.is_empty() {
             return;
         }
         let converted = hardware.map(|pass| &pass.blocks[b]);

@@ -80,7 +80,7 @@ impl QuantisedRows {
     pub fn integer(codes: &[f32], n_in: usize, bits: u8, packing: Packing, numbers: RowNumbers<'_>) -> Result<Self, PackError> {
         assert!((2..=8).contains(&bits), "{bits} bits a code; 2 to 8 are possible");
         let n_out = numbers.check(codes.len(), n_in);
-        if n_in > MAX_FAN_IN {
+        if n_in > MAX_FAN_IN && packing != Packing::F32 {
             return Err(PackError::TooLong(n_in));
         }
         let half = match packing {
