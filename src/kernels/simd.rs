@@ -1,9 +1,12 @@
 //! Chooses the vector instructions once, at run time.
 //!
 //! Every kernel gives the same bits on every backend, so the choice decides speed alone. The
-//! environment variable `LEHR_SIMD` forces a backend, for tests and for comparing machines.
+//! environment variable `LEHR_SIMD` forces a backend, for tests and for comparing machines. Its value `amx` means `avx512` with
+//! tiles for quantised products; `avx512` refuses the tiles.
 
 use std::sync::OnceLock;
+
+use super::quantised::{TilesAbsent, amx};
 
 /// A family of vector instructions that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,15 +25,21 @@ static BEST: OnceLock<Simd> = OnceLock::new();
 /// The environment variable that forces a backend.
 pub const SIMD_VARIABLE: &str = "LEHR_SIMD";
 
+/// The value of [`SIMD_VARIABLE`] that asks for the tiles of AMX, with AVX-512 for all else.
+pub const AMX: &str = "amx";
+
 /// Why a forced backend cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SimdError {
     /// The name is none of the backends.
-    #[error("{SIMD_VARIABLE}={0}: no such backend; use scalar, avx2 or avx512, or unset it for the best one{hint}", hint = did_you_mean(.0))]
+    #[error("{SIMD_VARIABLE}={0}: no such backend; use scalar, avx2, avx512 or amx, or unset it for the best one{hint}", hint = did_you_mean(.0))]
     Unknown(String),
     /// The processor lacks the instructions.
     #[error("{SIMD_VARIABLE}={0}: this processor lacks its instructions; the best it has is {best}", best = Simd::best().name())]
     Unavailable(&'static str),
+    /// There are no tiles that can be used.
+    #[error("{SIMD_VARIABLE}={AMX}: {0}; the best backend here is {best}", best = Simd::best().name())]
+    NoTiles(#[from] TilesAbsent),
 }
 
 impl Simd {
@@ -54,6 +63,10 @@ impl Simd {
     /// # Errors
     /// If no backend has this name, or this processor cannot run it.
     pub fn from_name(name: &str) -> Result<Self, SimdError> {
+        if name == AMX {
+            amx()?;
+            return Ok(Simd::Avx512);
+        }
         let simd = Self::ALL.into_iter().find(|s| s.name() == name).ok_or_else(|| SimdError::Unknown(name.to_owned()))?;
         if simd.is_available() { Ok(simd) } else { Err(SimdError::Unavailable(simd.name())) }
     }
@@ -109,6 +122,7 @@ fn did_you_mean(name: &str) -> String {
     let near = Simd::ALL
         .into_iter()
         .map(Simd::name)
+        .chain([AMX])
         .find(|n| lower.contains(n) || (lower.len() > 2 && n.starts_with(&lower[..3.min(lower.len())])));
     near.map_or_else(String::new, |n| format!(" (did you mean {n}?)"))
 }
@@ -129,7 +143,7 @@ mod tests {
     #[test]
     fn unknown_names_say_the_way_out() {
         let message = Simd::from_name("AVX-512").unwrap_err().to_string();
-        assert!(message.contains("scalar, avx2 or avx512"), "{message}");
+        assert!(message.contains("scalar, avx2, avx512 or amx"), "{message}");
         assert!(Simd::from_name("avx").unwrap_err().to_string().contains("did you mean avx2?"));
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `law` is the meaning, number by number; `noise` makes z. `vector` names what a backend does to sixteen targets,
-//! `products` the tiles, `pass` the loop around them, all written once. Packed weights are drawn in
+//! `products` the tiles, `pass` the loop around them, all written once; `tiles` does the products of batches by AMX. Packed weights are drawn in
 //! `crate::plan::network::quantised_rows`. Outputs do not depend on backend, threads or how a batch is split.
 #![expect(unsafe_code, reason = "vector registers, and threads that write targets of one row side by side")]
 
@@ -16,24 +16,31 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod block;
 pub mod law;
 pub mod noise;
 mod pass;
 mod products;
 pub mod roof;
 mod tests;
+mod tiles;
 mod vector;
+mod writer;
 
 use rayon::prelude::*;
 
+pub use block::Scratch;
 pub use law::{InputLaw, InputRow, OutputLaw, OutputRow, PassKeys, RangeLaw};
 pub use noise::NoiseLaw;
-pub use pass::Scratch;
+pub use tiles::presence::TilesAbsent;
 
-use self::pass::{Block, Job, Outputs, run_block};
+use self::block::{Block, Job, Outputs};
+use self::pass::run_block;
 use self::products::{Bytes, Nibbles, Reals};
+use self::tiles::drive::run_tiles;
+use self::tiles::software::SoftTiles;
 use self::vector::Plain;
-use super::simd::Simd;
+use super::simd::{AMX, SIMD_VARIABLE, Simd, SimdError};
 use crate::plan::network::QuantisedRows;
 use crate::plan::network::quantised_rows::{Cells, GROUP, PANEL};
 use crate::random::BLOCK;
@@ -47,10 +54,14 @@ pub enum QuantisedBackend {
     Avx2,
     /// AVX-512 with VNNI.
     Vnni,
+    /// Tiles of AMX for batches of bytes, and VNNI for all else.
+    Amx,
+    /// What `Amx` does, with its tiles in memory and no vector instructions: runs anywhere, for tests; slow.
+    SoftTiles,
 }
 
 impl QuantisedBackend {
-    /// The backend that `simd` allows on this processor; AVX-512 without VNNI takes the AVX2 form.
+    /// The backend that `simd` allows on this processor without tiles; AVX-512 without VNNI takes the AVX2 form.
     pub fn of(simd: Simd) -> Self {
         match simd {
             Simd::Scalar => QuantisedBackend::Scalar,
@@ -60,16 +71,57 @@ impl QuantisedBackend {
         }
     }
 
-    /// The backends of this processor, slowest first.
+    /// The backend that `LEHR_SIMD` names, or the best one of this processor. Tiles are used if the variable is not set, or
+    /// says `amx`.
+    ///
+    /// # Errors
+    /// As [`Simd::detect`].
+    pub fn detect() -> Result<Self, SimdError> {
+        let simd = Simd::detect()?;
+        let allows_tiles = std::env::var_os(SIMD_VARIABLE).is_none_or(|name| name == AMX);
+        Ok(if allows_tiles && tiles::presence::amx().is_ok() { QuantisedBackend::Amx } else { Self::of(simd) })
+    }
+
+    /// The fastest backend of this processor.
+    pub fn best() -> Self {
+        if tiles::presence::amx().is_ok() { QuantisedBackend::Amx } else { Self::of(Simd::best()) }
+    }
+
+    /// The backends of this processor, slowest first; tiles in memory are not among them.
     pub fn available() -> impl Iterator<Item = Self> {
         let mut all: Vec<Self> = Simd::available().map(Self::of).collect();
+        all.extend(tiles::presence::amx().ok().map(|()| QuantisedBackend::Amx));
         all.dedup();
         all.into_iter()
     }
+
+    /// True if this processor can run it.
+    pub fn is_available(self) -> bool {
+        self == QuantisedBackend::SoftTiles || Self::available().any(|b| b == self)
+    }
+
+    /// Rows that one task takes: few read the weights seldom enough, and more keep a panel of weights in the first cache.
+    fn row_block(self) -> usize {
+        if matches!(self, QuantisedBackend::Amx | QuantisedBackend::SoftTiles) { TILE_ROW_BLOCK } else { ROW_BLOCK }
+    }
+}
+
+/// Whether this process may use tiles of AMX; the first call asks the system for them and checks a product.
+///
+/// # Errors
+/// Why it may not.
+pub fn amx() -> Result<(), TilesAbsent> {
+    tiles::presence::amx()
 }
 
 /// Rows that one task takes; long enough to read the weights seldom, short enough that their codes stay in the second cache.
 const ROW_BLOCK: usize = 24;
+
+/// [`ROW_BLOCK`] of tiles, which read 32 KB of weights for 32 rows in the time of few of them. Not measured yet.
+const TILE_ROW_BLOCK: usize = 128;
+
+/// Fewer rows than this do not fill a tile and go by VNNI. Not measured yet.
+const MIN_TILE_ROWS: usize = 16;
 
 /// Below this many products a batch is not worth a second thread (about 10 us of one).
 const MIN_PARALLEL_PRODUCTS: usize = 1 << 21;
@@ -107,9 +159,10 @@ impl QuantisedPass<'_> {
     pub fn run(&self, xs: &[f32], first_sample: u32, ys: &mut [f32], scratch: &mut Scratch) {
         let n_rows = self.check(xs, ys);
         let outputs = SharedOutputs(ys.as_mut_ptr());
-        for first in (0..n_rows).step_by(ROW_BLOCK) {
+        let by_rows = self.backend.row_block();
+        for first in (0..n_rows).step_by(by_rows) {
             // SAFETY: lengths and backend were checked, and `ys` is borrowed for this call alone.
-            unsafe { self.block(xs, first_sample, first..(first + ROW_BLOCK).min(n_rows), 0..self.n_groups(), outputs, scratch) };
+            unsafe { self.block(xs, first_sample, first..(first + by_rows).min(n_rows), 0..self.n_groups(), outputs, scratch) };
         }
     }
 
@@ -124,7 +177,8 @@ impl QuantisedPass<'_> {
             return self.run(xs, first_sample, ys, scratch);
         }
         // 1. Rows for every thread; whole blocks of targets too where rows are few and no range waits for all targets.
-        let by_rows = n_rows.div_ceil(n_threads).next_multiple_of(6).min(ROW_BLOCK);
+        let whole = if self.backend.row_block() == ROW_BLOCK { 6 } else { MIN_TILE_ROWS };
+        let by_rows = n_rows.div_ceil(n_threads).next_multiple_of(whole).min(self.backend.row_block());
         let is_few = n_rows.div_ceil(by_rows) < n_threads && !self.output.needs_two_touches();
         let by_groups = if is_few { BLOCK / (GROUP * PANEL) } else { self.n_groups().max(1) };
         let tasks: Vec<_> = (0..n_rows)
@@ -151,7 +205,7 @@ impl QuantisedPass<'_> {
         assert_eq!(xs.len(), if n_out == 0 { xs.len() } else { n_rows * n_in }, "inputs of {n_rows} samples of {n_in}");
         let is_integer = !matches!(self.rows.cells(), Cells::F32(_));
         assert!(!is_integer || self.input.largest.is_some_and(|q| q <= 127.0), "integer weights take inputs of 2 to 8 bits");
-        assert!(QuantisedBackend::available().any(|b| b == self.backend), "{:?} instructions", self.backend);
+        assert!(self.backend.is_available(), "{:?} instructions", self.backend);
         n_rows
     }
 
@@ -179,9 +233,16 @@ impl QuantisedPass<'_> {
         // SAFETY: passed on.
         unsafe {
             match (self.backend, self.rows.cells()) {
+                (QuantisedBackend::SoftTiles, Cells::U8(_)) => run_tiles::<Plain, _>(block, &mut SoftTiles::new(), scratch),
                 (QuantisedBackend::Scalar, Cells::U8(_)) => run_block::<Plain, Bytes<Plain>>(block, scratch),
-                (QuantisedBackend::Scalar, Cells::U4(_)) => run_block::<Plain, Nibbles<Plain>>(block, scratch),
-                (QuantisedBackend::Scalar, Cells::F32(_)) => run_block::<Plain, Reals<Plain>>(block, scratch),
+                (QuantisedBackend::Scalar | QuantisedBackend::SoftTiles, Cells::U4(_)) => {
+                    run_block::<Plain, Nibbles<Plain>>(block, scratch);
+                }
+                (QuantisedBackend::Scalar | QuantisedBackend::SoftTiles, Cells::F32(_)) => {
+                    run_block::<Plain, Reals<Plain>>(block, scratch);
+                }
+                #[cfg(target_arch = "x86_64")]
+                (QuantisedBackend::Amx, Cells::U8(_)) if block.n_rows >= MIN_TILE_ROWS => amx_block(block, scratch),
                 #[cfg(target_arch = "x86_64")]
                 (QuantisedBackend::Avx2, Cells::U8(_)) => avx2_block::<Bytes<avx2::Avx2>>(block, scratch),
                 #[cfg(target_arch = "x86_64")]
@@ -189,16 +250,23 @@ impl QuantisedPass<'_> {
                 #[cfg(target_arch = "x86_64")]
                 (QuantisedBackend::Avx2, Cells::F32(_)) => avx2_block::<Reals<avx2::Avx2>>(block, scratch),
                 #[cfg(target_arch = "x86_64")]
-                (QuantisedBackend::Vnni, Cells::U8(_)) => vnni_block::<Bytes<avx512::Vnni>>(block, scratch),
+                (QuantisedBackend::Vnni | QuantisedBackend::Amx, Cells::U8(_)) => vnni_block::<Bytes<avx512::Vnni>>(block, scratch),
                 #[cfg(target_arch = "x86_64")]
-                (QuantisedBackend::Vnni, Cells::U4(_)) => vnni_block::<Nibbles<avx512::Vnni>>(block, scratch),
+                (QuantisedBackend::Vnni | QuantisedBackend::Amx, Cells::U4(_)) => vnni_block::<Nibbles<avx512::Vnni>>(block, scratch),
                 #[cfg(target_arch = "x86_64")]
-                (QuantisedBackend::Vnni, Cells::F32(_)) => vnni_block::<Reals<avx512::Vnni>>(block, scratch),
+                (QuantisedBackend::Vnni | QuantisedBackend::Amx, Cells::F32(_)) => vnni_block::<Reals<avx512::Vnni>>(block, scratch),
                 #[cfg(not(target_arch = "x86_64"))]
                 _ => unreachable!("checked to be available"),
             }
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
+unsafe fn amx_block(block: Block<'_>, scratch: &mut Scratch) {
+    // SAFETY: passed on.
+    unsafe { run_tiles::<avx512::Vnni, _>(block, &mut tiles::amx::Amx, scratch) }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -12,16 +12,16 @@ const SUMS: usize = 12;
 /// # Panics
 /// If the processor lacks the backend.
 pub fn products_alone(backend: QuantisedBackend, n: usize) -> (u64, i32) {
-    assert!(QuantisedBackend::available().any(|b| b == backend), "{backend:?} instructions");
+    assert!(backend.is_available(), "{backend:?} instructions");
     let cells = [3_u8; 64];
     let sum = match backend {
-        QuantisedBackend::Scalar => multiply::<Plain>(&cells, n),
+        QuantisedBackend::Scalar | QuantisedBackend::SoftTiles => multiply::<Plain>(&cells, n),
         // SAFETY: the processor has the instructions.
         #[cfg(target_arch = "x86_64")]
         QuantisedBackend::Avx2 => unsafe { multiply_avx2(&cells, n) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        QuantisedBackend::Vnni => unsafe { multiply_vnni(&cells, n) },
+        QuantisedBackend::Vnni | QuantisedBackend::Amx => unsafe { multiply_vnni(&cells, n) },
         #[cfg(not(target_arch = "x86_64"))]
         _ => unreachable!("checked to be available"),
     };
@@ -33,15 +33,15 @@ pub fn products_alone(backend: QuantisedBackend, n: usize) -> (u64, i32) {
 /// # Panics
 /// If the processor lacks the backend.
 pub fn reads_alone(backend: QuantisedBackend, numbers: &[i32]) -> i32 {
-    assert!(QuantisedBackend::available().any(|b| b == backend), "{backend:?} instructions");
+    assert!(backend.is_available(), "{backend:?} instructions");
     match backend {
-        QuantisedBackend::Scalar => read::<Plain>(numbers),
+        QuantisedBackend::Scalar | QuantisedBackend::SoftTiles => read::<Plain>(numbers),
         // SAFETY: the processor has the instructions.
         #[cfg(target_arch = "x86_64")]
         QuantisedBackend::Avx2 => unsafe { read_avx2(numbers) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        QuantisedBackend::Vnni => unsafe { read_vnni(numbers) },
+        QuantisedBackend::Vnni | QuantisedBackend::Amx => unsafe { read_vnni(numbers) },
         #[cfg(not(target_arch = "x86_64"))]
         _ => unreachable!("checked to be available"),
     }

@@ -75,7 +75,7 @@ impl Case {
 
     fn check(&self) {
         let mut scratch = Scratch::default();
-        for backend in QuantisedBackend::available() {
+        for backend in QuantisedBackend::available().chain([QuantisedBackend::SoftTiles]) {
             let mut ys = vec![f32::NAN; self.expected.len()];
             self.pass(backend).run(&self.xs, 0, &mut ys, &mut scratch);
             same_bits(&ys, &self.expected, &format!("{backend:?} {} -> {} {:?}", self.rows.n_in(), self.rows.n_out(), self.profile));
@@ -122,6 +122,7 @@ fn this_processor_runs_more_than_the_scalar_form() {
         let found: Vec<_> = QuantisedBackend::available().collect();
         assert_eq!(found.contains(&QuantisedBackend::Avx2), Simd::Avx2.is_available());
         assert_eq!(found.contains(&QuantisedBackend::Vnni), Simd::Avx512.is_available() && is_x86_feature_detected!("avx512vnni"));
+        assert_eq!(found.contains(&QuantisedBackend::Amx), amx().is_ok());
     }
 }
 
@@ -154,6 +155,16 @@ fn lengths_around_every_width_agree() {
             case(&eight_bits(), Packing::U8, (n_in, n_out, n_rows), xs.clone(), &weights).check();
             case(&four, Packing::U4, (n_in, n_out, n_rows), xs.clone(), &weights).check();
             case(&four, Packing::F32, (n_in, n_out, n_rows), xs, &weights).check();
+        }
+    }
+}
+
+#[test]
+fn rows_around_every_tile_agree() {
+    for n_rows in [15, 16, 17, 31, 32, 33, 47, 49, 127, 130, 161] {
+        for (n_in, n_out) in [(1, 16), (63, 17), (70, 49), (129, 65), (64, 130)] {
+            let (xs, weights) = (random(n_in * n_rows, 1), random(n_in * n_out, 2));
+            case(&eight_bits(), Packing::U8, (n_in, n_out, n_rows), xs, &weights).check();
         }
     }
 }
@@ -209,18 +220,20 @@ fn threads_and_splits_of_a_batch_change_nothing() {
             let (n_in, n_out, n_rows) = shape;
             let case = case(&profile, Packing::U8, shape, random(n_in * n_rows, 1), &random(n_in * n_out, 2));
             case.check();
-            let pass = case.pass(QuantisedBackend::of(Simd::best()));
-            for n_threads in [1, 2, 3] {
+            for backend in [QuantisedBackend::best(), QuantisedBackend::SoftTiles] {
+                let pass = case.pass(backend);
+                for n_threads in [1, 2, 3] {
+                    let mut ys = vec![0.0; n_rows * n_out];
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+                    pool.install(|| pass.run_parallel(&case.xs, 0, &mut ys, &mut Scratch::default()));
+                    same_bits(&ys, &case.expected, &format!("{n_threads} threads"));
+                }
+                let cut = n_rows / 3;
                 let mut ys = vec![0.0; n_rows * n_out];
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-                pool.install(|| pass.run_parallel(&case.xs, 0, &mut ys, &mut Scratch::default()));
-                same_bits(&ys, &case.expected, &format!("{n_threads} threads"));
+                pass.run(&case.xs[cut * n_in..], cut as u32, &mut ys[cut * n_out..], &mut Scratch::default());
+                pass.run(&case.xs[..cut * n_in], 0, &mut ys[..cut * n_out], &mut Scratch::default());
+                same_bits(&ys, &case.expected, "a split batch");
             }
-            let cut = n_rows / 3;
-            let mut ys = vec![0.0; n_rows * n_out];
-            pass.run(&case.xs[cut * n_in..], cut as u32, &mut ys[cut * n_out..], &mut Scratch::default());
-            pass.run(&case.xs[..cut * n_in], 0, &mut ys[..cut * n_out], &mut Scratch::default());
-            same_bits(&ys, &case.expected, "a split batch");
         }
     }
 }

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Sixteen dwords of four u8 are one operand of a VNNI product, and sixteen rows of them one tile of an
-//! AMX product. Sources are padded to a multiple of 8 (not in F32); inputs are zero there. Padded targets are not written.
+//! AMX product; such a tile may begin at any step of U8, so that it may reach past the last one, into room that is kept
+//! there. Sources are padded to a multiple of 8 (not in F32); inputs are zero there. Padded targets are not written.
 
 use super::hardware::largest_code;
 use crate::plan::dense_plan::Lines;
@@ -24,10 +25,13 @@ pub const GROUP: usize = 4;
 /// The most sources of a row: sums of 8-bit products stay below 2^31.
 pub const MAX_FAN_IN: usize = 1 << 16;
 
+/// Bytes behind the last code of U8: a tile of sixteen steps of a whole group, less the first of them.
+const TILE_ROOM: usize = 15 * GROUP * PANEL * 4;
+
 /// The weights, packed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cells {
-    /// A code a byte.
+    /// A code a byte, followed by room for the rest of a tile.
     U8(Lines<u8>),
     /// Two codes a byte.
     U4(Lines<u8>),
@@ -93,7 +97,8 @@ impl QuantisedRows {
         let depth = depth_of(n_in);
         let panels = n_out.div_ceil(PANEL);
         let bytes_per_panel = PANEL * depth * if packing == Packing::U4 { 1 } else { 2 } / 2;
-        let mut cells = Lines::<u8>::zeros(panels * bytes_per_panel);
+        let room = if packing == Packing::U8 { TILE_ROOM } else { 0 };
+        let mut cells = Lines::<u8>::zeros(panels * bytes_per_panel + room);
         let bytes = cells.as_mut_slice();
         for (n, row) in codes.chunks_exact(n_in.max(1)).enumerate().take(n_out) {
             let place = Place::of(n, panels);
@@ -202,10 +207,11 @@ impl QuantisedRows {
         self.biases.as_mut_slice().iter_mut().zip(bias).for_each(|(to, from)| *to = from + 0.0);
     }
 
-    /// Bytes of the packed weights.
+    /// Bytes of the packed weights, without the room behind them.
     pub fn n_bytes(&self) -> usize {
         match &self.cells {
-            Cells::U8(cells) | Cells::U4(cells) => cells.as_slice().len(),
+            Cells::U8(cells) => cells.as_slice().len() - TILE_ROOM,
+            Cells::U4(cells) => cells.as_slice().len(),
             Cells::F32(cells) => cells.as_slice().len() * 4,
         }
     }
