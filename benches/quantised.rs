@@ -12,7 +12,6 @@ use criterion::{Criterion, Throughput};
 use lehr::engine::network::hardware::{Programmed, RowSpans};
 use lehr::kernels::quantised::roof::{products_alone, reads_alone};
 use lehr::kernels::quantised::{InputLaw, NoiseLaw, OutputLaw, PassKeys, QuantisedBackend, QuantisedPass, Scratch};
-use lehr::kernels::simd::Simd;
 use lehr::plan::network::quantised_rows::RowNumbers;
 use lehr::plan::network::{HardwareProfile, Noise, OutputRange, Packing, QuantisedRows};
 use lehr::random::{StreamKey, SystemTag};
@@ -88,9 +87,14 @@ impl Layer {
     }
 }
 
-/// Operations a second of products in registers, and bytes a second of reads from 0.4, 4 and 16 MB.
+/// The best backend, or the one that `LEHR_SIMD` names.
+fn backend() -> QuantisedBackend {
+    QuantisedBackend::detect().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Operations a second of products in registers, of VNNI where there are tiles, and bytes a second of reads from 0.4, 4 and 16 MB.
 fn roofs() -> (f64, [f64; 3]) {
-    let backend = QuantisedBackend::of(Simd::best());
+    let backend = backend();
     let (n_operations, _) = products_alone(backend, 10_000);
     let products = n_operations as f64 / time(0.2, || _ = black_box(products_alone(backend, 10_000))) * 1e6;
     let reads = [100_000, 1_000_000, 4_000_000].map(|n| {
@@ -101,7 +105,7 @@ fn roofs() -> (f64, [f64; 3]) {
 }
 
 fn serve() {
-    let backend = QuantisedBackend::of(Simd::best());
+    let backend = backend();
     let mut layers = std::collections::BTreeMap::new();
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -128,7 +132,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "--serve") {
         return serve();
     }
-    let best = QuantisedBackend::of(Simd::best());
+    let best = backend();
     let (products, reads) = roofs();
     let [near, middle, far] = reads.map(|r| r / 1e9);
     println!("roofs: {best:?} products {:.0} GOP/s; reads {near:.0}, {middle:.0}, {far:.0} GB/s from 0.4, 4, 16 MB", products / 1e9);

@@ -170,6 +170,37 @@ fn rows_around_every_tile_agree() {
 }
 
 #[test]
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn tile_instructions_write_what_the_law_says() {
+    use super::tiles::{amx::Amx, trap};
+    trap::prepare();
+    let before = trap::n_answered();
+    for (i, profile) in profiles().into_iter().enumerate() {
+        let shape = [(70, 49, 37), (64, 64, 16), (9, 130, 33), (130, 16, 17)][i % 4];
+        let (n_in, n_out, n_rows) = shape;
+        let case = case(&profile, Packing::U8, shape, random(n_in * n_rows, 1), &random(n_in * n_out, 2));
+        let pass = case.pass(QuantisedBackend::Amx);
+        let mut ys = vec![f32::NAN; n_rows * n_out];
+        let outputs = SharedOutputs(ys.as_mut_ptr());
+        let mut scratch = Scratch::default();
+        // SAFETY: lengths belong together; tile instructions run, and vector ones where there are any.
+        unsafe {
+            if Simd::Avx512.is_available() && is_x86_feature_detected!("avx512vnni") {
+                pass.block(&case.xs, 0, 0..n_rows, 0..pass.n_groups(), outputs, &mut scratch);
+                same_bits(&ys, &case.expected, &format!("tiles and VNNI {shape:?} {profile:?}"));
+                ys.fill(f32::NAN);
+            }
+            let job = Job { rows: pass.rows, input: pass.input, output: pass.output, keys: pass.keys };
+            let outputs = Outputs { first: ys.as_mut_ptr(), stride: n_out };
+            let block = Block { job: &job, xs: &case.xs, n_rows, first_sample: 0, groups: 0..pass.n_groups(), outputs };
+            run_tiles::<Plain, _>(block, &mut Amx, &mut scratch);
+        }
+        same_bits(&ys, &case.expected, &format!("tiles {shape:?} {profile:?}"));
+    }
+    assert_eq!(amx().is_ok(), trap::n_answered() == before, "tiles were used, as they are or answered in memory");
+}
+
+#[test]
 fn the_largest_products_do_not_saturate() {
     for scheme in [Scheme::Symmetric, Scheme::Affine] {
         for bits in [4, 8] {

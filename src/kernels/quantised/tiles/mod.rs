@@ -18,5 +18,5 @@ pub mod amx;
 pub mod drive;
 pub mod presence;
 pub mod software;
-mod trap;
+pub mod trap;
 pub mod unit;

@@ -91,13 +91,13 @@ impl SoftTiles {
         assert_eq!((to.rows, to.bytes, left.bytes / 4), (left.rows, right.bytes, right.rows), "shapes of {c} += {a} x {b}");
         let byte = |x: u8, is_signed: bool| if is_signed { i32::from(x as i8) } else { i32::from(x) };
         let [left_rows, right_rows] = [a, b].map(|tile| self.rows[usize::from(tile)]);
-        for m in 0..to.rows {
+        for (m, left_row) in left_rows.iter().enumerate().take(to.rows) {
             for n in 0..to.bytes / 4 {
                 let at = &mut self.rows[usize::from(c)][m][4 * n..4 * n + 4];
                 let mut sum = i32::from_le_bytes([at[0], at[1], at[2], at[3]]);
                 for k in 0..left.bytes / 4 {
                     for i in 0..4 {
-                        let (x, w) = (left_rows[m][4 * k + i], right_rows[k][4 * n + i]);
+                        let (x, w) = (left_row[4 * k + i], right_rows[k][4 * n + i]);
                         sum = sum.wrapping_add(byte(x, signs.is_a_signed) * byte(w, signs.is_b_signed));
                     }
                 }
