@@ -142,7 +142,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
-    /// Steps to take [default: the scene's].
+    /// Steps to take [default: the scene's]; what cools or decays keeps the scene's length, which --set steps=N changes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: Option<u64>,
 

@@ -102,6 +102,15 @@ pub enum ManifestError {
         /// Why.
         source: io::Error,
     },
+    /// There is no run.
+    #[error("{} holds no run: name the directory that `lehr run` printed as files", .0.display())]
+    NoRun(PathBuf),
+    /// There are many runs.
+    #[error(
+        "{} is a batch of --reps, which keeps results and no states: take one of its seeds by itself with lehr run SCENE --seed N",
+        .0.display()
+    )]
+    IsBatch(PathBuf),
     /// The file is no manifest.
     #[error("{}: not a manifest of a run: {what}", path.display())]
     Malformed {
@@ -146,6 +155,10 @@ impl Manifest {
         let path = Self::path(dir);
         match fs.read(&path, LIMIT) {
             Ok(bytes) => Self::decode(&bytes, &path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && fs.exists(&dir.join(super::batch_manifest::FILE)) => {
+                Err(ManifestError::IsBatch(dir.to_owned()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ManifestError::NoRun(dir.to_owned())),
             Err(source) => Err(ManifestError::Io { path, source }),
         }
     }
@@ -234,6 +247,11 @@ pub(crate) mod tests {
     #[test]
     fn a_manifest_reads_back_and_other_versions_are_refused() {
         let (fs, dir) = (MemoryFs::default(), Path::new("run"));
+        let message = Manifest::read(&fs, dir).unwrap_err().to_string();
+        assert!(message.contains("holds no run"), "{message}");
+        fs::replace(&fs, &dir.join("batch.json"), &[b"{}"]).unwrap();
+        let message = Manifest::read(&fs, dir).unwrap_err().to_string();
+        assert!(message.contains("is a batch of --reps"), "{message}");
         sample().write(&fs, dir).unwrap();
         assert_eq!(Manifest::read(&fs, dir).unwrap(), sample());
         let text = String::from_utf8(fs.read(&Manifest::path(dir), 1 << 20).unwrap()).unwrap();
