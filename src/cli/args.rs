@@ -86,6 +86,7 @@ Examples:
 
 const INFO_EXAMPLES: &str = "\
 Examples:
+  lehr info scenes/digits_gradient.ron
   lehr info runs/maxcut-1
   lehr info runs/maxcut-1/checkpoint.bin
   lehr info --json runs/maxcut-1 | jq .metrics";
@@ -225,7 +226,7 @@ pub enum CheckFormat {
 /// `lehr info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
-    /// A run directory or a checkpoint.
+    /// A scene (.ron), a run directory or a checkpoint.
     pub path: PathBuf,
 
     /// Prints one JSON object.

@@ -37,6 +37,8 @@ pub(super) fn run_all(args: &RunArgs, checked: &Checked, place: &Place, n_reps: 
             "reps": n_reps,
             "jobs": n_jobs,
             "threads": n_threads,
+            "bits": manifest.bits,
+            "backend": manifest.backend,
             "run_dir": place.dir,
         });
         output::json_line("start", fields);

@@ -5,22 +5,26 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cli::args::InfoArgs;
+use crate::cli::describe::{bits_row, describe};
 use crate::cli::output::{self, Outcome};
 use crate::cli::run_command::report;
 use crate::run::batch::RUNS_FILE;
 use crate::run::batch_manifest::{self, BatchManifest};
 use crate::run::checkpoint::{Checkpoint, CheckpointStore, hex};
-use crate::run::driver::RunError;
+use crate::run::driver::{RunError, SCENE_FILE};
 use crate::run::fs::{DiskFs, Fs};
 use crate::run::manifest::{Manifest, Status};
 use crate::run::place;
 use crate::run::recorder::{METRICS_FILE, last_line, read_log};
 use crate::run::rows::Table;
+use crate::scene::{Limits, Scene, SceneSource, load};
 
 /// Shows what a path holds.
 pub(super) fn info(args: &InfoArgs) -> Outcome {
     let shown = if args.path.is_dir() {
         if args.path.join(batch_manifest::FILE).exists() { batch(args) } else { run_dir(args) }
+    } else if args.path.extension().is_some_and(|extension| extension == "ron") {
+        scene(args)
     } else {
         checkpoint(args)
     };
@@ -28,6 +32,21 @@ pub(super) fn info(args: &InfoArgs) -> Outcome {
         Ok(()) => Outcome::Done,
         Err(error) => report(&error, args.json),
     }
+}
+
+fn scene(args: &InfoArgs) -> Result<(), RunError> {
+    let checked = load(&SceneSource::File(args.path.clone()), &[], Limits::DEFAULT).map_err(RunError::Scene)?;
+    let (rows, mut fields) = describe(&checked);
+    let Scene { name, seed, steps, .. } = &checked.scene;
+    if args.json {
+        (fields["name"], fields["seed"], fields["steps"]) = (json!(name), json!(seed.0), json!(steps));
+        output::json_line("info", json!({ "scene": fields }));
+        return Ok(());
+    }
+    let mut text = format!("{}: {name}, {}, seed {seed}, {steps} steps\n", args.path.display(), checked.preflight);
+    rows.iter().for_each(|(name, value)| text += &format!("  {name:<12} {value}\n"));
+    output::data(&text);
+    Ok(())
 }
 
 fn checkpoint(args: &InfoArgs) -> Result<(), RunError> {
@@ -79,6 +98,8 @@ fn run_dir(args: &InfoArgs) -> Result<(), RunError> {
         .filter(|(_, path)| DiskFs.exists(path))
         .map(|(name, path)| (name, Checkpoint::read(&DiskFs, &path).map_err(|e| e.to_string())))
         .collect();
+    // A run shows what is in its directory, even if its scene can no longer be read.
+    let described = load(&SceneSource::File(dir.join(SCENE_FILE)), &[], Limits::DEFAULT).ok().map(|checked| describe(&checked));
     if args.json {
         let states: Vec<Value> = states
             .iter()
@@ -88,7 +109,10 @@ fn run_dir(args: &InfoArgs) -> Result<(), RunError> {
             })
             .collect();
         let manifest = serde_json::to_value(&manifest).expect("a manifest holds text and numbers only");
-        output::json_line("info", json!({ "run_dir": dir, "manifest": manifest, "metrics": metrics, "checkpoints": states }));
+        output::json_line(
+            "info",
+            json!({ "run_dir": dir, "manifest": manifest, "network": described.map(|(_, fields)| fields), "metrics": metrics, "checkpoints": states }),
+        );
         return Ok(());
     }
     let status = match manifest.status {
@@ -106,6 +130,10 @@ fn run_dir(args: &InfoArgs) -> Result<(), RunError> {
     row("step", format!("{} of {}", manifest.step, manifest.steps));
     row("label", format!("{:?}", manifest.label).to_lowercase());
     row("engine", format!("lehr {}", manifest.engine));
+    row("bits", bits_row(manifest.backend.as_deref()));
+    for (name, value) in described.into_iter().flat_map(|(rows, _)| rows).filter(|(name, _)| *name != "bits") {
+        row(name, value);
+    }
     if let Some(hash) = &manifest.state_hash {
         row("state hash", hash.clone());
     }
@@ -135,14 +163,15 @@ fn batch(args: &InfoArgs) -> Result<(), RunError> {
         output::json_line("info", json!({ "run_dir": dir, "batch": manifest, "runs": rows.len() }));
     } else {
         let text = format!(
-            "{}: {} of {} runs\n  scene        {}\n  seed         {}\n  steps        {}\n  engine       lehr {}\n",
+            "{}: {} of {} runs\n  scene        {}\n  seed         {}\n  steps        {}\n  engine       lehr {}\n  bits         {}\n",
             dir.display(),
             rows.len(),
             manifest.reps,
             manifest.scene,
             manifest.seed,
             manifest.steps,
-            manifest.engine
+            manifest.engine,
+            bits_row(manifest.backend.as_deref())
         );
         output::data(&text);
     }

@@ -5,6 +5,7 @@ pub mod args;
 mod batch_command;
 mod check_command;
 mod compare_commands;
+mod describe;
 mod info_command;
 mod interrupt;
 mod output;

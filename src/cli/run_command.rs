@@ -45,6 +45,7 @@ pub(super) fn report(error: &RunError, as_json: bool) -> Outcome {
 fn outcome_of(error: &RunError) -> Outcome {
     match error {
         RunError::Exists { .. } | RunError::NotEmpty { .. } | RunError::InUse { .. } | RunError::Changed { .. } => Outcome::Usage,
+        RunError::OtherBackend { .. } => Outcome::Usage,
         RunError::Scene(_) | RunError::Build(_) | RunError::Threads { .. } | RunError::Usage(_) => Outcome::Usage,
         RunError::StateDiffers { .. } | RunError::DoesNotFit { .. } | RunError::Checkpoint(_) => Outcome::Files,
         RunError::Manifest(_) | RunError::Io { .. } | RunError::BadLog { .. } => Outcome::Files,
@@ -203,6 +204,8 @@ impl Front {
                     "step": at,
                     "threads": manifest.threads,
                     "label": manifest.label,
+                    "bits": manifest.bits,
+                    "backend": manifest.backend,
                     "neurons": checked.preflight.neurons,
                     "synapses": checked.preflight.synapses,
                     "run_dir": dir,

@@ -11,6 +11,7 @@ use bevy_ecs::world::World;
 
 use crate::components::{Bias, Source, Weight};
 use crate::engine::network::{Network, ParametersRef};
+use crate::kernels::layers::{NoLibrary, Products};
 use crate::phases::Phase;
 use crate::plan::network::unit::UnitError;
 use crate::plan::network::{NetworkPlan, Unit};
@@ -49,6 +50,8 @@ pub struct NetworkSettings {
     pub populations: Vec<PopulationUnit>,
     /// Names of the recurrent projections.
     pub recurrent: Vec<String>,
+    /// Who multiplies dense blocks in live passes, measures and training; heat is always ordered.
+    pub products: Products,
 }
 
 impl NetworkSettings {
@@ -79,6 +82,13 @@ impl NetworkSettings {
     #[must_use]
     pub fn recurrent(mut self, projection: &str) -> Self {
         self.recurrent.push(projection.to_owned());
+        self
+    }
+
+    /// Lets `products` multiply dense blocks.
+    #[must_use]
+    pub fn multiplied_by(mut self, products: Products) -> Self {
+        self.products = products;
         self
     }
 
@@ -129,6 +139,9 @@ pub enum NetworkError {
         "population \"{0}\" keeps its potentials from step to step, but has no column for them: call network::columns_of_lif before the network is built"
     )]
     NoMembrane(String),
+    /// This build cannot multiply as asked.
+    #[error(transparent)]
+    NoLibrary(#[from] NoLibrary),
     /// The populations and projections are no network.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -157,12 +170,16 @@ pub struct ParametersMut<'a> {
 ///
 /// # Errors
 /// If the fabric is not built, a name is unknown or given twice, there is no input or no output, a unit is out of its
-/// range, a projection is symmetric or half outside, or a cycle has no recurrent projection.
+/// range, a projection is symmetric or half outside, a cycle has no recurrent projection, or products are asked of a
+/// library that this build does not have.
 pub fn attach(sim: &mut Simulation, settings: NetworkSettings) -> Result<(), NetworkError> {
     let world = sim.world();
     let fabric = world.get_resource::<Fabric>().ok_or(NetworkError::NotBuilt)?;
     check_names(&settings, fabric)?;
     settings.populations.iter().try_for_each(check_unit)?;
+    if settings.products == Products::Library {
+        Products::library()?;
+    }
     for (role, name) in [(Role::Input, "input"), (Role::Output, "output")] {
         if settings.populations.iter().all(|p| p.role != role) {
             return Err(NetworkError::NoRole(name));
@@ -235,6 +252,11 @@ impl CompiledNetwork {
     /// What the network was attached with.
     pub fn settings(&self) -> &NetworkSettings {
         &self.settings
+    }
+
+    /// Who multiplies dense blocks.
+    pub fn products(&self) -> Products {
+        self.settings.products
     }
 
     /// The population of each layer.

@@ -77,7 +77,7 @@ fn activate_neurons(
     let plan = network.plan();
     let LiveNetwork { simd, made_for, activations } = &mut *live;
     if *made_for != Some(network.structure_epoch()) {
-        *activations = Activations::new(plan, 1);
+        *activations = Activations::new(plan, 1).multiplied_by(network.products());
         *made_for = Some(network.structure_epoch());
     }
     let n_lanes = activations.n_lanes();

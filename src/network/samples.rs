@@ -13,6 +13,7 @@ use crate::data::{Dataset, Targets};
 use crate::engine::network::noisy::{HardwarePass, HardwareRunError, check_hardware};
 use crate::engine::network::score::{Judge, Score, target_of};
 use crate::engine::network::{Activations, Loss, ParametersRef, forward_lanes};
+use crate::kernels::layers::Products;
 use crate::kernels::simd::{Simd, SimdError};
 use crate::plan::network::{HardwareProfile, NetworkPlan};
 use crate::random::{StreamKey, SystemTag};
@@ -115,13 +116,13 @@ pub fn score(
     dataset: &Dataset,
     settings: (Loss, u32),
     hardware: Option<(&HardwareProfile, StreamKey)>,
-    simd: Simd,
+    (products, simd): (Products, Simd),
 ) -> Score {
     let (loss, window) = settings;
     let n_samples = dataset.n_samples();
     let judge = Judge::new(dataset, loss);
     let mut score = Score::default();
-    let mut activations = Activations::new(plan, n_samples.min(BATCH)).keeping_sums(plan);
+    let mut activations = Activations::new(plan, n_samples.min(BATCH)).keeping_sums(plan).multiplied_by(products);
     let mut pass = HardwarePass::default();
     let outputs: Vec<(usize, usize)> = plan.outputs().map(|(idx, layer)| (idx, layer.n_neurons)).collect();
     let mut answer = Vec::with_capacity(dataset.n_outputs());
@@ -197,5 +198,5 @@ fn score_of(world: &World, samples: &Samples, dataset: &Arc<Dataset>, is_ideal: 
     let key = StreamKey::new(world.resource::<RunSeed>().0, SystemTag::named(tag), world.resource::<StepCount>().0);
     let hardware = world.get_resource::<MeasuredOn>().filter(|_| !is_ideal).map(|on| (&on.0, key));
     let parameters = network.parameters_in(world);
-    Some(score(network.plan(), &parameters, dataset, (samples.loss, samples.window), hardware, simd))
+    Some(score(network.plan(), &parameters, dataset, (samples.loss, samples.window), hardware, (network.products(), simd)))
 }

@@ -315,7 +315,7 @@ impl Trainer {
         }
         self.learns = self.settings.learns(network);
         let window = if network.plan().is_recurrent() { samples.window.max(1) as usize } else { 1 };
-        self.gradient = Gradient::new(self.simd, window, self.learns.clone());
+        self.gradient = Gradient::new(self.simd, window, self.learns.clone()).multiplied_by(network.products());
         let profile = self.settings.hardware.clone().filter(|profile| !profile.is_ideal());
         let key = StreamKey::new(seed.0, SystemTag::named("train hardware"), 0);
         self.gradient.set_hardware(profile.map(|profile| Hardware { profile, key }));

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::run::checkpoint::{ENGINE_VERSION, hex};
 use crate::run::driver::{RunError, SCENE_FILE};
 use crate::run::fs::{self, Fs};
-use crate::run::manifest::{ManifestError, read_versioned, text_of};
+use crate::run::manifest::{Bits, ManifestError, read_versioned, same_backend, text_of};
+use crate::run::open::backend_of;
 use crate::scene::Checked;
 
 /// Name of the file in the directory of a batch.
@@ -37,11 +38,16 @@ pub struct BatchManifest {
     pub steps: u64,
     /// Number of runs; a resumed batch may have more.
     pub reps: u64,
+    /// Whose bits results have.
+    pub bits: Bits,
+    /// The library, its version and its instructions, if these decide bits.
+    pub backend: Option<String>,
 }
 
 impl BatchManifest {
     /// The manifest of `reps` runs of a checked scene.
     pub fn new(checked: &Checked, shown: &str, overrides: &[String], reps: u64) -> Self {
+        let backend = backend_of(checked);
         BatchManifest {
             format: FORMAT,
             domain: DOMAIN.to_owned(),
@@ -52,6 +58,8 @@ impl BatchManifest {
             seed: checked.scene.seed.0,
             steps: checked.scene.steps,
             reps,
+            bits: if backend.is_some() { Bits::Backend } else { Bits::Law },
+            backend,
         }
     }
 
@@ -66,7 +74,7 @@ impl BatchManifest {
     /// Writes the manifest and the scene of a new batch, or refuses to resume another one.
     ///
     /// # Errors
-    /// If scene, seed or steps changed, or the file system refuses.
+    /// If scene, seed, steps or the backend that decides bits changed, or the file system refuses.
     pub fn write_or_match(&self, fs: &dyn Fs, dir: &Path, scene: &str, resumes: bool) -> Result<(), RunError> {
         if resumes {
             let old = Self::read(fs, dir)?;
@@ -78,6 +86,8 @@ impl BatchManifest {
             if let Some((what, then, now)) = pairs.into_iter().find(|(_, then, now)| then != now) {
                 return Err(RunError::Changed { dir: dir.to_owned(), what, then, now });
             }
+            same_backend(old.backend.as_deref(), self.backend.as_deref())
+                .map_err(|source| RunError::OtherBackend { dir: dir.to_owned(), source })?;
         }
         for (name, content) in [(SCENE_FILE, scene), (FILE, text_of(self).as_str())] {
             let path = dir.join(name);

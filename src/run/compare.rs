@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::run::checkpoint::{Checkpoint, hex};
 use crate::run::driver::{RunError, Watcher, hash_line, is_finished, load};
 use crate::run::fs::Fs;
+use crate::run::manifest::Manifest;
 use crate::run::open::{OpenRun, build};
 use crate::run::verify::Records;
 use crate::simulation::{Simulation, first_difference};
@@ -91,6 +92,7 @@ pub fn compare_runs(fs: &dyn Fs, a: &OpenRun, b: &OpenRun, watcher: &mut dyn Wat
         ("overrides", left.overrides.join(" "), right.overrides.join(" ")),
         ("seed", left.seed.to_string(), right.seed.to_string()),
         ("steps", left.steps.to_string(), right.steps.to_string()),
+        ("backend", backend_name(left), backend_name(right)),
         ("status", left.status.name().to_owned(), right.status.name().to_owned()),
     ];
     let settings = pairs.into_iter().filter(|(_, left, right)| left != right).collect();
@@ -101,6 +103,10 @@ pub fn compare_runs(fs: &dyn Fs, a: &OpenRun, b: &OpenRun, watcher: &mut dyn Wat
         Some((agreed, recorded)) => Some(replay_to_parting(fs, a, b, agreed, recorded, watcher)?),
     };
     Ok(Comparison { settings, parting })
+}
+
+fn backend_name(manifest: &Manifest) -> String {
+    manifest.backend.clone().unwrap_or_else(|| "the law".to_owned())
 }
 
 /// The last step at which the logs agree, and where they part.

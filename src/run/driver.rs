@@ -15,7 +15,7 @@ use crate::run::best::{BEST_FILE, best_csv};
 use crate::run::checkpoint::{Checkpoint, CheckpointError, CheckpointStore, Digest, hex};
 use crate::run::confusion::{CONFUSION_FILE, confusion_csv};
 use crate::run::fs::{self, Fs};
-use crate::run::manifest::{Manifest, ManifestError, Status};
+use crate::run::manifest::{Manifest, ManifestError, OtherBackend, Status, same_backend};
 use crate::run::recorder::{HASHES_FILE, HashLine, Log, METRICS_FILE, last_line, metrics_line, read_log, short};
 use crate::scene::Report;
 use crate::simulation::{Simulation, StepError};
@@ -85,6 +85,14 @@ pub enum RunError {
         then: String,
         /// Its new value.
         now: String,
+    },
+    /// The bits of a run are those of a backend that is not here.
+    #[error("{}: {source}", dir.display())]
+    OtherBackend {
+        /// The run directory.
+        dir: PathBuf,
+        /// Which one, and which is here.
+        source: OtherBackend,
     },
     /// The state does not have the hash that its checkpoint names.
     #[error("{}: the restored state has hash {found}, the checkpoint says {expected}: the scene builds something else now", dir.display())]
@@ -302,6 +310,8 @@ impl<'a> Run<'a> {
         if old.seed != wanted.seed {
             return Err(changed("seed", &old.seed, &wanted.seed));
         }
+        same_backend(old.backend.as_deref(), wanted.backend.as_deref())
+            .map_err(|source| RunError::OtherBackend { dir: dir.to_owned(), source })?;
         let store = CheckpointStore::new(dir);
         let mut saved_step = None;
         if store.has_any(fs) {

@@ -27,6 +27,16 @@ pub enum Label {
     Driven,
 }
 
+/// Whose bits results have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bits {
+    /// Those of the law: the same for any number of threads, any instructions and any machine of one architecture.
+    Law,
+    /// Those of a library of matrix products: the same only with the backend that the manifest names.
+    Backend,
+}
+
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -81,6 +91,10 @@ pub struct Manifest {
     pub threads: usize,
     /// What the result may be called.
     pub label: Label,
+    /// Whose bits results have.
+    pub bits: Bits,
+    /// The library, its version and its instructions, if these decide bits.
+    pub backend: Option<String>,
     /// How far the run has come.
     pub status: Status,
     /// Steps done when this was written.
@@ -133,6 +147,31 @@ pub enum ManifestError {
     },
 }
 
+/// The backend that decides the bits of a run is another one here, or there is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its bits are those of {recorded}, and {here}: use a lehr {way_out}")]
+pub struct OtherBackend {
+    recorded: String,
+    here: String,
+    way_out: &'static str,
+}
+
+/// Refuses results with bits of `recorded` where `here` is the library of this build and processor.
+///
+/// # Errors
+/// If `recorded` is a backend, and `here` another one or none.
+pub(super) fn same_backend(recorded: Option<&str>, here: Option<&str>) -> Result<(), OtherBackend> {
+    let Some(recorded) = recorded.filter(|recorded| here != Some(*recorded)) else { return Ok(()) };
+    let (here, way_out) = match here {
+        None => {
+            let here = "this lehr was built without a library of matrix products".to_owned();
+            (here, "of the same version built with --features gemm, on a processor with these instructions")
+        }
+        Some(here) => (format!("this lehr multiplies by {here}"), "built with that library, on a processor with these instructions"),
+    };
+    Err(OtherBackend { recorded: recorded.to_owned(), here, way_out })
+}
+
 /// The part that every version of the manifest has.
 #[derive(Deserialize)]
 struct Versions {
@@ -175,6 +214,10 @@ impl Manifest {
         }
         if manifest.scene_hash.len() != 64 || !manifest.scene_hash.bytes().all(|b| b.is_ascii_hexdigit()) {
             let what = format!("scene_hash \"{}\" is no digest", manifest.scene_hash);
+            return Err(ManifestError::Malformed { path: path.to_owned(), what });
+        }
+        if (manifest.bits == Bits::Backend) != manifest.backend.is_some() {
+            let what = "bits are those of a backend where one is named, and of the law where none is".to_owned();
             return Err(ManifestError::Malformed { path: path.to_owned(), what });
         }
         Ok(manifest)
@@ -237,6 +280,8 @@ pub(crate) mod tests {
             hash_every: 2,
             threads: 2,
             label: Label::Exact,
+            bits: Bits::Law,
+            backend: None,
             status: Status::Running,
             step: 0,
             state_hash: None,
@@ -261,9 +306,24 @@ pub(crate) mod tests {
         assert!(says(&text.replace(DOMAIN, "lehr.sweep")).contains("domain \"lehr.sweep\""));
         assert!(says(&text.replace(&current, "\"9.9.9\"")).contains("engine version \"9.9.9\""));
         assert!(says(&text.replace("\"record_every\": 2", "\"record_every\": 0")).contains("at least 1"));
+        assert!(says(&text.replace("\"law\"", "\"backend\"")).contains("where one is named"));
+        assert!(says(&text.replace("\"backend\": null", "\"backend\": \"any\"")).contains("of the law where none is"));
         assert!(says(&text.replace("\"seed\"", "\"sead\"")).contains("sead"));
         assert!(says(&text.replace("abab", "ü")).contains("no digest"));
         assert!(says(&text[..text.len() / 2]).contains("line"));
         assert!(says(&"[".repeat(100_000)).contains("not a manifest"));
+    }
+    #[test]
+    fn bits_of_a_backend_are_refused_by_any_other() {
+        let backend = "matrixmultiply 0.3.11 (avx512f)";
+        assert_eq!(same_backend(None, None), Ok(()));
+        assert_eq!(same_backend(None, Some(backend)), Ok(()));
+        assert_eq!(same_backend(Some(backend), Some(backend)), Ok(()));
+        for other in ["matrixmultiply 0.3.12 (avx512f)", "matrixmultiply 0.3.11 (avx2+fma)", "openblas 0.3.11 (avx512f)"] {
+            let says = same_backend(Some(backend), Some(other)).unwrap_err().to_string();
+            assert!(says.contains(backend) && says.contains(other), "{says}");
+        }
+        let says = same_backend(Some(backend), None).unwrap_err().to_string();
+        assert!(says.contains(backend) && says.contains("--features gemm"), "{says}");
     }
 }

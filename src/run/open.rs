@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::kernels::layers::Backend;
 use crate::run::checkpoint::{Checkpoint, CheckpointStore, ENGINE_VERSION, hex};
 use crate::run::driver::{RunError, SCENE_FILE, SNAPSHOTS_DIR, hash_every};
 use crate::run::fs::Fs;
-use crate::run::manifest::{DOMAIN, FORMAT, Label, Manifest, Status};
+use crate::run::manifest::{Bits, DOMAIN, FORMAT, Label, Manifest, Status, same_backend};
 use crate::scene::{self, Checked, Limits, SceneSource};
 use crate::simulation::Simulation;
 use crate::units::Seed;
@@ -13,6 +14,7 @@ use crate::units::Seed;
 /// The manifest of a new run of a checked scene; `shown` is the scene as the user named it.
 pub fn new_manifest(checked: &Checked, shown: &str, overrides: &[String], threads: usize) -> Manifest {
     let scene = &checked.scene;
+    let backend = backend_of(checked);
     Manifest {
         format: FORMAT,
         domain: DOMAIN.to_owned(),
@@ -25,12 +27,19 @@ pub fn new_manifest(checked: &Checked, shown: &str, overrides: &[String], thread
         record_every: scene.record_every,
         hash_every: hash_every(scene.record_every, checked.preflight.bytes),
         threads,
+        bits: if backend.is_some() { Bits::Backend } else { Bits::Law },
+        backend,
         label: if scene.model.is_exact() { Label::Exact } else { Label::Driven },
         status: Status::Running,
         step: 0,
         state_hash: None,
         error: None,
     }
+}
+
+/// The library that decides the bits of what a checked scene computes, if one does.
+pub(super) fn backend_of(checked: &Checked) -> Option<String> {
+    checked.scene.model.products().backend().map(|backend| backend.to_string())
 }
 
 /// Builds the simulation of a checked scene.
@@ -55,9 +64,13 @@ impl OpenRun {
     /// Opens the run directory `dir`.
     ///
     /// # Errors
-    /// If there is no run, its scene cannot be read, or a file that the scene names has changed.
+    /// If there is no run, its bits are those of another backend than that of this build, its scene cannot be read, or a file
+    /// that the scene names has changed.
     pub fn open(fs: &dyn Fs, dir: &Path, limits: Limits) -> Result<Self, RunError> {
         let manifest = Manifest::read(fs, dir)?;
+        let here = Backend::of_this_build().map(|backend| backend.to_string());
+        same_backend(manifest.backend.as_deref(), here.as_deref())
+            .map_err(|source| RunError::OtherBackend { dir: dir.to_owned(), source })?;
         let mut checked = scene::load(&SceneSource::File(dir.join(SCENE_FILE)), &[], limits).map_err(RunError::Scene)?;
         let now = hex(&checked.digest);
         if now != manifest.scene_hash {

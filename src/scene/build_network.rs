@@ -43,7 +43,8 @@ pub(super) fn build_network(scene: &Scene, model: &NetworkModel) -> Result<Simul
     sim.build(blueprint)?;
     let part = |p: &NeuronPopulation| PopulationUnit { population: p.name.clone(), unit: p.unit, role: p.role };
     let recurrent = model.projections.iter().filter(|p| p.is_recurrent).map(|p| p.name.clone()).collect();
-    network::attach(&mut sim, NetworkSettings { populations: model.populations.iter().map(part).collect(), recurrent })?;
+    let populations = model.populations.iter().map(part).collect();
+    network::attach(&mut sim, NetworkSettings { populations, recurrent, products: model.products })?;
     if let Some(data) = &model.data {
         let (train, test) = data.prepare(scene.seed);
         let samples = Samples { train: Arc::new(train), test: Arc::new(test), loss: model.loss, window: 1 };

@@ -6,6 +6,7 @@ use crate::engine::methods::{
     AisSettings, AnnealSettings, CyclingSettings, OptimiseSettings, PopulationSettings, SampleSettings, TemperingSettings,
 };
 use crate::engine::spins::{Rule, Scan};
+use crate::kernels::layers::Products;
 use crate::plan::Coupling;
 use crate::topology::generate::Generator;
 use crate::topology::read::Instance;
@@ -49,6 +50,14 @@ impl Model {
         match self {
             Model::Spins(model) => model.system.method.name().to_owned(),
             Model::Network(model) => model.method_name(),
+        }
+    }
+
+    /// Who multiplies dense blocks, which decides whose bits results have.
+    pub fn products(&self) -> Products {
+        match self {
+            Model::Spins(_) => Products::Ordered,
+            Model::Network(model) => model.products,
         }
     }
 

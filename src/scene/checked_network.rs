@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::data::{Dataset, Scaling, divide, split};
 use crate::engine::network::Loss;
 use crate::engine::network::heat::{HeatBatch, HeatMethod, HeatSchedule, HeatSettings};
+use crate::kernels::layers::Products;
 use crate::network::{Role, TrainGradient};
 use crate::plan::network::{HardwareProfile, Unit};
 use crate::topology::generate::{Initial, Placement, Wiring};
@@ -23,6 +24,8 @@ pub struct NetworkModel {
     pub loss: Loss,
     /// The hardware on which the network runs; `None` for f32 without noise.
     pub hardware: Option<HardwareProfile>,
+    /// Who multiplies dense blocks; a library only if this build has one.
+    pub products: Products,
     /// What happens in a step, in order.
     pub systems: Vec<NetworkSystem>,
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::kernels::layers::{Products, RowsOfBlock, add_inputs, count_true_inputs};
+use crate::kernels::layers::{LIBRARY_ROWS, Products, RowsOfBlock, add_inputs, count_true_inputs};
 use crate::kernels::simd::Simd;
 use crate::kernels::units::{activate_lanes, activate_lanes_in_place, fire_lanes};
 use crate::plan::network::{NetworkPlan, Rows, Stage, Unit};
@@ -97,7 +97,10 @@ fn whole_layer(plan: &NetworkPlan, parameters: &ParametersRef<'_>, activations: 
     let (mut out, mut sums, mut membranes) = (take(&mut activations.layers), take(&mut activations.sums), take(&mut activations.membranes));
     let reads =
         Reads { plan, parameters, layers: &activations.layers, before: &activations.before, n_lanes, products: activations.products, simd };
-    let rows_per_chunk = n_rows.div_ceil(CHUNKS).next_multiple_of(TILE);
+    let rows_per_chunk = match activations.products {
+        Products::Ordered => n_rows.div_ceil(CHUNKS).next_multiple_of(TILE),
+        Products::Library => LIBRARY_ROWS,
+    };
     let floats = rows_per_chunk * n_lanes;
     let mut tasks: Vec<Task> = Vec::with_capacity(n_rows.div_ceil(rows_per_chunk));
     let (mut sum_chunks, mut membrane_chunks) = (sums.chunks_mut(floats), membranes.chunks_mut(floats));

@@ -14,6 +14,7 @@ use crate::kernels::backward::dense::{self, Matrix};
 use crate::kernels::backward::hardware as vectors;
 use crate::kernels::backward::shape::transpose;
 use crate::kernels::backward::sparse;
+use crate::kernels::layers::Products;
 use crate::kernels::quantised::law::{InputLaw, OutputLaw, PassKeys, largest_magnitude};
 use crate::kernels::simd::Simd;
 use crate::kernels::units::{activate_lanes, fire_lanes};
@@ -198,7 +199,7 @@ impl HardwarePass {
         match &block.rows {
             Rows::Dense => {
                 let matrix = Matrix::by_target(as_read, n_targets, n_sources);
-                dense::product(simd, matrix, &self.lanes, &mut self.products, lanes);
+                dense::product(simd, Products::Ordered, matrix, &self.lanes, &mut self.products, lanes);
             }
             Rows::Sparse { .. } => {
                 let rows = rows_of(block, n_sources, n_targets, None);

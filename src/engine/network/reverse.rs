@@ -113,7 +113,16 @@ impl Deltas {
                     continue;
                 }
                 let to = if block.is_delayed { &mut self.before[block.from] } else { &mut self.layers[block.from] };
-                send(simd, block, rows, n_sources, weights, &deltas, to, self.n_lanes);
+                match (&block.rows, rows) {
+                    (Rows::Dense, None) => {
+                        let matrix = Matrix::by_source(weights, plan.layers[layer].n_neurons, n_sources);
+                        dense::product(simd, activations.products, matrix, &deltas, to, self.n_lanes);
+                    }
+                    _ => {
+                        let rows = rows_of(block, n_sources, plan.layers[layer].n_neurons, rows);
+                        sparse::send_back(simd, rows, weights, &deltas, to, self.n_lanes);
+                    }
+                }
             }
             self.layers[layer] = deltas;
         }
@@ -265,25 +274,6 @@ pub(super) fn rows_of<'a>(block: &'a Block, n_sources: usize, n_targets: usize, 
         Rows::Sparse { offsets, sources } => Some((offsets.as_slice(), sources.as_slice())),
     };
     SparseRows { n_sources, n_targets, sparse, targets }
-}
-
-/// Sends gradients by pre-activations of targets back to the activations of their sources.
-#[expect(clippy::too_many_arguments, reason = "a block, its weights, and what goes in and out")]
-fn send(
-    simd: Simd,
-    block: &Block,
-    rows: Option<&[u32]>,
-    n_sources: usize,
-    weights: &[f32],
-    deltas: &[f32],
-    by_source: &mut [f32],
-    lanes: usize,
-) {
-    let n_targets = deltas.len() / lanes;
-    match (&block.rows, rows) {
-        (Rows::Dense, None) => dense::product(simd, Matrix::by_source(weights, n_targets, n_sources), deltas, by_source, lanes),
-        _ => sparse::send_back(simd, rows_of(block, n_sources, n_targets, rows), weights, deltas, by_source, lanes),
-    }
 }
 
 /// Gradients by the input and by the potential before of a LIF neuron, from those by its activation and its potential after.

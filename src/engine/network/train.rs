@@ -5,6 +5,7 @@ use crate::kernels::backward::dense;
 use crate::kernels::backward::rules::Step;
 use crate::kernels::backward::sparse;
 use crate::kernels::backward::update::{self, StepRows};
+use crate::kernels::layers::Products;
 use crate::kernels::simd::Simd;
 use crate::plan::network::{HardwareProfile, NetworkPlan};
 use crate::random::{StreamKey, SystemTag};
@@ -153,6 +154,7 @@ pub struct Hardware {
 #[derive(Clone, Debug)]
 pub struct Gradient {
     simd: Simd,
+    products: Products,
     /// Steps of the window; one of a feed-forward network.
     window: usize,
     learns: Learns,
@@ -179,6 +181,7 @@ impl Gradient {
         assert!(window > 0, "a window of no steps");
         Gradient {
             simd,
+            products: Products::Ordered,
             window,
             learns,
             tape: Vec::new(),
@@ -188,6 +191,14 @@ impl Gradient {
             gradients: Parameters::default(),
             squares: Vec::new(),
         }
+    }
+
+    /// Lets `products` multiply dense blocks, forwards and back to the sources; gradients of weights are always ordered, since
+    /// they go straight into the step.
+    #[must_use]
+    pub fn multiplied_by(mut self, products: Products) -> Self {
+        self.products = products;
+        self
     }
 
     /// Runs forward passes under `hardware` from now on, with straight-through gradients; without one, in f32.
@@ -277,7 +288,8 @@ impl Gradient {
         scale: f32,
     ) -> f64 {
         if self.tape.first().is_none_or(|a| a.n_samples() != samples.len()) {
-            self.tape = (0..self.window).map(|_| Activations::new(plan, samples.len()).keeping_sums(plan)).collect();
+            let room = || Activations::new(plan, samples.len()).keeping_sums(plan).multiplied_by(self.products);
+            self.tape = (0..self.window).map(|_| room()).collect();
             self.deltas = Deltas::new(plan, &self.tape[0]);
         }
         self.passes.resize_with(if self.hardware.is_some() { self.window } else { 0 }, HardwarePass::default);

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::super::layers::{LIBRARY_ROWS, LibraryMatrix, Products, multiply_by_library};
 use super::super::simd::Simd;
 use super::rules::Step;
 use super::sink::{Piece, StepRows, Stepper, read, write};
@@ -47,11 +48,11 @@ impl<'a> Matrix<'a> {
 
 /// For each row i and lane n: `out[i][n]` = chain over columns j, ascending, of fma(m(i, j), `x[j][n]`, `out[i][n]`).
 ///
-/// `x` is `[column][lane]`, `out` `[row][lane]`.
+/// `x` is `[column][lane]`, `out` `[row][lane]`. A library sums in an order of its own; its tasks are fixed chunks too.
 ///
 /// # Panics
 /// If lengths do not fit, or `lanes` is not a multiple of 16.
-pub fn product(simd: Simd, matrix: Matrix<'_>, x: &[f32], out: &mut [f32], lanes: usize) {
+pub fn product(simd: Simd, products: Products, matrix: Matrix<'_>, x: &[f32], out: &mut [f32], lanes: usize) {
     let Matrix { weights, n_rows, n_cols, row_step, col_step } = matrix;
     assert!(lanes.is_multiple_of(WIDTH), "{lanes} lanes are not a multiple of {WIDTH}");
     assert_eq!((x.len(), out.len()), (n_cols * lanes, n_rows * lanes), "inputs and outputs of {n_rows} x {n_cols}, {lanes} lanes");
@@ -59,6 +60,14 @@ pub fn product(simd: Simd, matrix: Matrix<'_>, x: &[f32], out: &mut [f32], lanes
         return;
     }
     assert!((n_rows - 1) * row_step + (n_cols - 1) * col_step < weights.len(), "{} numbers of a {n_rows} x {n_cols} matrix", weights.len());
+    if products == Products::Library && cfg!(feature = "gemm") {
+        let part = |(task, out): (usize, &mut [f32])| {
+            let values = &weights[task * LIBRARY_ROWS * row_step..];
+            let matrix = LibraryMatrix { values, n_rows: out.len() / lanes, n_cols, row_step, col_step };
+            multiply_by_library(matrix, x, out, lanes);
+        };
+        return out.par_chunks_mut(LIBRARY_ROWS * lanes).enumerate().for_each(part);
+    }
     let part = |first: usize, out: &mut [f32]| {
         run(
             simd,

@@ -18,4 +18,4 @@ pub mod single;
 mod sparse;
 
 pub use entry::{RowsOfBlock, add_inputs, count_true_inputs};
-pub use products::{NoLibrary, Products};
+pub use products::{Backend, LIBRARY_ROWS, LibraryMatrix, NoLibrary, Products, multiply_by_library};

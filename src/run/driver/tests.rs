@@ -6,7 +6,7 @@ use crate::phases::Phase;
 use crate::random::{StreamKey, SystemTag};
 use crate::run::checkpoint::ENGINE_VERSION;
 use crate::run::fs_memory::MemoryFs;
-use crate::run::manifest::{DOMAIN, FORMAT, Label};
+use crate::run::manifest::{Bits, DOMAIN, FORMAT, Label};
 use crate::topology::{Blueprint, Neurons};
 use crate::units::Seed;
 use bevy_ecs::prelude::{Res, Resource};
@@ -60,6 +60,8 @@ fn manifest(steps: u64) -> Manifest {
         hash_every: 4,
         threads: 1,
         label: Label::Exact,
+        bits: Bits::Law,
+        backend: None,
         status: Status::Running,
         step: 0,
         state_hash: None,

@@ -138,7 +138,13 @@ impl<'a> Checker<'a> {
 
     /// The scene as one of spins, with its steps.
     fn spin_model(&mut self, wire: &SceneWire, steps: Option<u64>) -> (Option<(Model, u64)>, Preflight) {
-        for (field, is_given) in [("data", wire.data.is_some()), ("loss", wire.loss.is_some()), ("hardware", wire.hardware.is_some())] {
+        let of_networks = [
+            ("data", wire.data.is_some()),
+            ("loss", wire.loss.is_some()),
+            ("hardware", wire.hardware.is_some()),
+            ("products", wire.products.is_some()),
+        ];
+        for (field, is_given) in of_networks {
             if is_given {
                 self.complain(Code::NothingToDo, field, format!("{field}, and no neurons that learn"))
                     .advise(format!("remove `{field}`, or make the populations Neurons(...)"));

@@ -1,5 +1,6 @@
 //! Neurons that compute: units, roles, counts that agree with the data, first biases, places.
 
+use crate::kernels::layers::Products;
 use crate::network::Role;
 use crate::plan::network::{Gate, Lif, Unit};
 use crate::topology::generate::{Initial, Placement};
@@ -9,7 +10,7 @@ use super::super::checked_network::{Data, FirstBiases, NetworkModel, NeuronPopul
 use super::super::code::Code;
 use super::super::hardware::read_hardware;
 use super::super::preflight::Preflight;
-use super::super::wire::{BiasesWire, NeuronsWire, PlacementWire, PopulationWire, RoleWire, SceneWire, UnitWire};
+use super::super::wire::{BiasesWire, NeuronsWire, PlacementWire, PopulationWire, ProductsWire, RoleWire, SceneWire, UnitWire};
 use super::Checker;
 use super::spin_network::{MAX_ROWS, index};
 
@@ -23,6 +24,7 @@ impl Checker<'_> {
             let (file, bytes) = self.read_file("hardware", path)?;
             self.readable("hardware", read_hardware(&file.display().to_string(), &bytes))
         });
+        let products = self.products(wire.products.unwrap_or_default());
         // 1. Populations and their counts.
         let mut neurons = Vec::new();
         for (i, population) in wire.populations.iter().enumerate() {
@@ -66,10 +68,23 @@ impl Checker<'_> {
         let projections = self.directed(wire, &names, &populations, &mut preflight);
         let system = self.neuron_systems(wire, data.as_ref(), (&populations, &projections), (steps, hardware.as_ref()));
         let are_known = counts.iter().all(Option::is_some);
-        let model = system
-            .filter(|_| are_known)
-            .map(|(systems, steps)| (Model::Network(NetworkModel { populations, projections, data, loss, hardware, systems }), steps));
+        let model = system.filter(|_| are_known).map(|(systems, steps)| {
+            (Model::Network(NetworkModel { populations, projections, data, loss, hardware, products, systems }), steps)
+        });
         (model, preflight)
+    }
+
+    /// Who multiplies dense blocks, if this build can.
+    fn products(&mut self, wire: ProductsWire) -> Products {
+        let wanted = match wire {
+            ProductsWire::Ordered => Ok(Products::Ordered),
+            ProductsWire::Library => Products::library(),
+        };
+        wanted.unwrap_or_else(|_| {
+            self.complain(Code::Unsupported, "products", "this lehr was built without a library of matrix products")
+                .advise("build it with `--features gemm`, or write `products: Ordered`");
+            Products::Ordered
+        })
     }
 
     /// The number of neurons of each population, where anything tells.

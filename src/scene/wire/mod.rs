@@ -22,7 +22,7 @@ pub use learning::{
     VisitOrderWire,
 };
 pub use network::{BiasesWire, DirectedWire, NeuronsWire, PatternWire, PlacementWire, RoleWire, UnitWire, WeightsWire};
-pub use scene::{PopulationWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
+pub use scene::{PopulationWire, ProductsWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
 pub use systems::{
     AisWire, AnnealWire, BetaStepsWire, ClustersWire, CoolingWire, CycleWire, OptimiseWire, PopulationAnnealWire, RandomnessWire,
     RecallWire, RuleWire, SampleWire, ScanWire, SystemWire, TemperWire,

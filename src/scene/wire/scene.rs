@@ -33,6 +33,8 @@ pub struct SceneWire {
     pub loss: Option<LossWire>,
     /// A file of hardware on which the network runs, relative to the scene's folder; f32 without noise if left out.
     pub hardware: Option<String>,
+    /// Who multiplies the dense projections of a network; `Ordered` if left out.
+    pub products: Option<ProductsWire>,
     /// Who there is.
     pub populations: Vec<PopulationWire>,
     /// How they are joined.
@@ -43,7 +45,7 @@ pub struct SceneWire {
 }
 
 /// Every field of a scene, in order.
-pub const SCENE_FIELDS: [&str; 12] = [
+pub const SCENE_FIELDS: [&str; 13] = [
     "format",
     "name",
     "seed",
@@ -53,10 +55,24 @@ pub const SCENE_FIELDS: [&str; 12] = [
     "data",
     "loss",
     "hardware",
+    "products",
     "populations",
     "projections",
     "systems",
 ];
+
+/// Who multiplies the dense projections of a network: in forward passes, in measures, and on the way back to the sources when
+/// it trains by gradient. Passes on hardware, gradients of weights and learning by heat are ordered always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum ProductsWire {
+    /// The kernels of lehr, in one fixed order: the same bits on any machine.
+    #[default]
+    Ordered,
+    /// A library of matrix products (the crate `matrixmultiply`, in a lehr built with `--features gemm`), in an order of its own:
+    /// the manifest says `bits: backend`, and only a lehr with the same library, version and instructions verifies or resumes the
+    /// run.
+    Library,
+}
 
 /// A population.
 #[derive(Debug, Deserialize)]
