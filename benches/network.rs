@@ -7,6 +7,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lehr::engine::network::{Activations, Network, Parameters, forward_lanes};
+use lehr::kernels::layers::Products;
 use lehr::kernels::simd::Simd;
 use lehr::kernels::units::activate_lanes;
 use lehr::plan::network::{Block, Layer, NetworkPlan, Rows, Unit, WeightFormat};
@@ -122,9 +123,109 @@ fn units(c: &mut Criterion) {
     }
 }
 
+/// Inputs to outputs in one block with this share of its synapses; a share of 1 is a dense block.
+fn one_block(n_sources: usize, n_targets: usize, density: f64) -> Network {
+    let mut draw = draws("bench/block");
+    let layer =
+        |name: &str, n_neurons, is_input| Layer { name: name.to_owned(), n_neurons, unit: Unit::Identity, is_input, is_output: !is_input };
+    let rows = if density == 1.0 {
+        Rows::Dense
+    } else {
+        let (mut offsets, mut sources) = (vec![0], Vec::new());
+        for _ in 0..n_targets {
+            sources.extend((0..n_sources as u32).filter(|_| draw.uniform() < density));
+            offsets.push(sources.len() as u32);
+        }
+        Rows::Sparse { offsets, sources }
+    };
+    let block = Block { name: "block".to_owned(), from: 0, to: 1, is_delayed: false, rows };
+    let plan = NetworkPlan::new(vec![layer("in", n_sources, true), layer("out", n_targets, false)], vec![block]).expect("feed-forward");
+    let mut parameters = Parameters::zeros(&plan);
+    for weight in parameters.weights.iter_mut().chain(&mut parameters.biases).flatten() {
+        *weight = 0.05 * draw.gaussian() as f32;
+    }
+    Network::new(plan, parameters)
+}
+
+/// Microseconds of each of two jobs and the ratio of the first to the second: the least of rounds that take turns, which other
+/// work of the machine disturbs the least.
+#[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+fn against(mut one: impl FnMut(), mut other: impl FnMut()) -> (f64, f64, f64) {
+    let time = |job: &mut dyn FnMut(), n: u32| {
+        let start = std::time::Instant::now();
+        (0..n).for_each(|_| job());
+        start.elapsed().as_secs_f64() * 1e6 / f64::from(n)
+    };
+    let n = (500.0 / time(&mut other, 3).max(1.0)).ceil() as u32;
+    let (mut a, mut b) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..60 {
+        a = a.min(time(&mut one, n));
+        b = b.min(time(&mut other, n));
+    }
+    (a, b, a / b)
+}
+
+/// Samples for any number of inputs, all active.
+fn samples(n_samples: usize, n_inputs: usize) -> Vec<f32> {
+    let mut draw = draws("bench/samples");
+    (0..n_samples * n_inputs).map(|_| draw.gaussian() as f32).collect()
+}
+
+/// One pass over lanes, as live networks, measures and training run it.
+fn over_lanes(network: &Network, n_samples: usize, products: Products) -> impl FnMut() {
+    let mut activations = Activations::new(network.plan(), n_samples).multiplied_by(products);
+    let n_inputs: usize = network.plan().inputs().map(|(_, l)| l.n_neurons).sum();
+    activations.load_rows(network.plan(), &samples(n_samples, n_inputs));
+    let parameters = network.parameters().view();
+    move || forward_lanes(network.plan(), &parameters, black_box(&mut activations), Simd::best())
+}
+
+/// One call of a frozen network.
+fn frozen_batch(network: &Network, n_samples: usize) -> impl FnMut() {
+    let mut frozen = network.compile(WeightFormat::F32, Simd::best());
+    let x = samples(n_samples, frozen.n_inputs());
+    move || {
+        black_box(frozen.run_batch(black_box(&x))[0]);
+    }
+}
+
+/// Where another path becomes the faster one; printed, for the constants that choose. `cargo bench --bench network -- break_even`.
+fn break_even() {
+    if Products::library().is_ok() {
+        println!("a library against ordered products, f32, us");
+        println!("{:>12} {:>8} {:>12} {:>12} {:>20}", "block", "samples", "library", "ordered", "library / ordered");
+        for (n_sources, n_targets) in [(784, 512), (2048, 2048)] {
+            let network = one_block(n_sources, n_targets, 1.0);
+            for n_samples in [1, 32, 256] {
+                let (library, ordered) =
+                    (over_lanes(&network, n_samples, Products::Library), over_lanes(&network, n_samples, Products::Ordered));
+                let (a, b, ratio) = against(library, ordered);
+                println!("{:>12} {n_samples:>8} {a:>12.1} {b:>12.1} {ratio:>20.2}", format!("{n_sources}x{n_targets}"));
+            }
+        }
+    }
+    println!("compressed rows against dense ones by density, 784x512, time of sparse / time of dense");
+    println!("{:>8} {:>10} {:>10} {:>10} {:>12} {:>14}", "density", "lanes 16", "lanes 64", "lanes 256", "one, frozen", "64, frozen");
+    let dense = one_block(784, 512, 1.0);
+    for percent in [5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90] {
+        let sparse = one_block(784, 512, f64::from(percent) / 100.0);
+        let lanes = [16, 64, 256].map(|n| against(over_lanes(&sparse, n, Products::Ordered), over_lanes(&dense, n, Products::Ordered)).2);
+        let frozen = [1, 64].map(|n| against(frozen_batch(&sparse, n), frozen_batch(&dense, n)).2);
+        let [a, b, c] = lanes.map(|r| format!("{r:.2}"));
+        let [d, e] = frozen.map(|r| format!("{r:.2}"));
+        println!("{:>7}% {a:>10} {b:>10} {c:>10} {d:>12} {e:>14}", percent);
+    }
+    let whole = network(1.0);
+    let (lanes, one, ratio) = against(over_lanes(&whole, 1, Products::Ordered), frozen_batch(&whole, 1));
+    println!("one sample of 784-512-10: {lanes:.1} us over 16 lanes, {one:.1} us frozen, ratio {ratio:.2}");
+}
+
 /// All groups in one thread.
 fn one_thread(c: &mut Criterion) {
     let _pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().expect("a pool of this thread");
+    if std::env::args().any(|argument| argument == "break_even") {
+        return break_even();
+    }
     for group in [frozen, activity, lanes, units] {
         group(c);
     }
