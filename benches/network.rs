@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lehr::engine::network::{Activations, Network, Parameters, forward_lanes};
-use lehr::kernels::layers::Products;
+use lehr::kernels::layers::{Products, RowsOfBlock, add_inputs};
 use lehr::kernels::simd::Simd;
 use lehr::kernels::units::activate_lanes;
 use lehr::plan::network::{Block, Layer, NetworkPlan, Rows, Unit, WeightFormat};
@@ -180,9 +180,23 @@ fn over_lanes(network: &Network, n_samples: usize, products: Products) -> impl F
     move || forward_lanes(network.plan(), &parameters, black_box(&mut activations), Simd::best())
 }
 
-/// One call of a frozen network.
-fn frozen_batch(network: &Network, n_samples: usize) -> impl FnMut() {
-    let mut frozen = network.compile(WeightFormat::F32, Simd::best());
+/// The rows of a network of one block over lanes, as its kind of rows has them.
+fn rows(network: &Network, n_lanes: usize) -> impl FnMut() {
+    let (block, weights) = (&network.plan().blocks[0], &network.parameters().weights[0]);
+    let [n_sources, n_targets] = [0, 1].map(|l| network.plan().layers[l].n_neurons);
+    let x = samples(n_lanes, n_sources);
+    let mut z = vec![0.0; n_targets * n_lanes];
+    move || {
+        let rows = RowsOfBlock { rows: &block.rows, targets: 0..n_targets, n_sources, weights, x: black_box(&x), n_lanes };
+        z.fill(0.0);
+        add_inputs(Simd::best(), Products::Ordered, &rows, &mut z);
+        black_box(z[0]);
+    }
+}
+
+/// One call of a frozen network whose sparse blocks run as dense ones from this share of all synapses on.
+fn frozen_batch(network: &Network, n_samples: usize, dense_from: f64) -> impl FnMut() {
+    let mut frozen = network.compile_dense_from(dense_from, WeightFormat::F32, Simd::best());
     let x = samples(n_samples, frozen.n_inputs());
     move || {
         black_box(frozen.run_batch(black_box(&x))[0]);
@@ -204,19 +218,25 @@ fn break_even() {
             }
         }
     }
-    println!("compressed rows against dense ones by density, 784x512, time of sparse / time of dense");
-    println!("{:>8} {:>10} {:>10} {:>10} {:>12} {:>14}", "density", "lanes 16", "lanes 64", "lanes 256", "one, frozen", "64, frozen");
+    println!(
+        "compressed rows against dense ones by density, 784x512, time of sparse / time of dense; filled: dense as sparse blocks run it"
+    );
+    println!(
+        "{:>8} {:>10} {:>10} {:>10} {:>12} {:>14} {:>12} {:>12}",
+        "density", "lanes 16", "lanes 64", "lanes 256", "one, frozen", "64, frozen", "filled 64", "filled 256"
+    );
     let dense = one_block(784, 512, 1.0);
-    for percent in [5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90] {
+    for percent in [5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90] {
         let sparse = one_block(784, 512, f64::from(percent) / 100.0);
-        let lanes = [16, 64, 256].map(|n| against(over_lanes(&sparse, n, Products::Ordered), over_lanes(&dense, n, Products::Ordered)).2);
-        let frozen = [1, 64].map(|n| against(frozen_batch(&sparse, n), frozen_batch(&dense, n)).2);
+        let lanes = [16, 64, 256].map(|n| against(rows(&sparse, n), rows(&dense, n)).2);
+        let frozen = [1, 64].map(|n| against(frozen_batch(&sparse, n, 2.0), frozen_batch(&sparse, n, 0.0)).2);
+        let filled = [64, 256].map(|n| against(rows(&sparse, n), over_lanes(&sparse, n, Products::Ordered)).2);
         let [a, b, c] = lanes.map(|r| format!("{r:.2}"));
-        let [d, e] = frozen.map(|r| format!("{r:.2}"));
-        println!("{:>7}% {a:>10} {b:>10} {c:>10} {d:>12} {e:>14}", percent);
+        let [d, e, f, g] = [frozen[0], frozen[1], filled[0], filled[1]].map(|r| format!("{r:.2}"));
+        println!("{percent:>7}% {a:>10} {b:>10} {c:>10} {d:>12} {e:>14} {f:>12} {g:>12}");
     }
     let whole = network(1.0);
-    let (lanes, one, ratio) = against(over_lanes(&whole, 1, Products::Ordered), frozen_batch(&whole, 1));
+    let (lanes, one, ratio) = against(over_lanes(&whole, 1, Products::Ordered), frozen_batch(&whole, 1, 2.0));
     println!("one sample of 784-512-10: {lanes:.1} us over 16 lanes, {one:.1} us frozen, ratio {ratio:.2}");
 }
 

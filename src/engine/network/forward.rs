@@ -12,6 +12,7 @@ use crate::kernels::simd::Simd;
 use crate::kernels::units::{activate_lanes, activate_lanes_in_place, fire_lanes};
 use crate::plan::network::{NetworkPlan, Rows, Stage, Unit};
 
+use super::filled;
 use super::lanes::Activations;
 use super::parameters::ParametersRef;
 
@@ -20,6 +21,13 @@ pub(super) const PRODUCTS_WORTH_A_THREAD: usize = 1 << 20;
 
 /// Chunks a stage is cut into, of whole tiles.
 const CHUNKS: usize = 8;
+
+/// A sparse block with at least this share of all synapses runs as a dense one over lanes, filled up at every pass: measured
+/// at 784x512, 64 and 256 lanes (`cargo bench --bench network -- break_even`).
+const DENSITY_OF_LANES: f64 = 0.5;
+
+/// Fewer lanes than this are not worth filling up rows.
+const LANES_WORTH_FILLING: usize = 64;
 
 /// Rows of a register tile.
 const TILE: usize = 6;
@@ -74,8 +82,24 @@ struct Reads<'a> {
     layers: &'a [Vec<f32>],
     before: &'a [Vec<f32>],
     n_lanes: usize,
+    n_samples: usize,
     products: Products,
     simd: Simd,
+}
+
+impl<'a> Reads<'a> {
+    fn new(plan: &'a NetworkPlan, parameters: &'a ParametersRef<'a>, activations: &'a Activations, simd: Simd) -> Self {
+        Reads {
+            plan,
+            parameters,
+            layers: &activations.layers,
+            before: &activations.before,
+            n_lanes: activations.n_lanes(),
+            n_samples: activations.n_samples(),
+            products: activations.products,
+            simd,
+        }
+    }
 }
 
 /// Rows that one task evaluates, and where it writes.
@@ -95,8 +119,7 @@ fn whole_layer(plan: &NetworkPlan, parameters: &ParametersRef<'_>, activations: 
     }
     let take = |values: &mut Vec<Vec<f32>>| std::mem::take(&mut values[layer]);
     let (mut out, mut sums, mut membranes) = (take(&mut activations.layers), take(&mut activations.sums), take(&mut activations.membranes));
-    let reads =
-        Reads { plan, parameters, layers: &activations.layers, before: &activations.before, n_lanes, products: activations.products, simd };
+    let reads = Reads::new(plan, parameters, activations, simd);
     let rows_per_chunk = match activations.products {
         Products::Ordered => n_rows.div_ceil(CHUNKS).next_multiple_of(TILE),
         Products::Library => LIBRARY_ROWS,
@@ -138,8 +161,7 @@ fn some_rows(
     };
     let mut found = vec![0.0; 3 * n_lanes * rows.len()];
     let mut potentials = std::mem::take(&mut activations.membranes[layer]);
-    let reads =
-        Reads { plan, parameters, layers: &activations.layers, before: &activations.before, n_lanes, products: activations.products, simd };
+    let reads = Reads::new(plan, parameters, activations, simd);
     let mut tasks: Vec<(usize, &mut [f32])> = rows.iter().map(|&r| r as usize).zip(found.chunks_mut(3 * n_lanes)).collect();
     let evaluate = |(row, found): &mut (usize, &mut [f32])| {
         let (sums, rest) = found.split_at_mut(n_lanes);
@@ -215,10 +237,34 @@ impl Reads<'_> {
             };
             if is_gate {
                 count_true_inputs(self.simd, &rows, biases, z);
-            } else {
+            } else if !self.add_filled(&rows, z) {
                 add_inputs(self.simd, self.products, &rows, z);
             }
         }
+    }
+
+    /// Adds the weighted inputs of sparse rows as dense ones, with the bits of sparse ones; false, and nothing done, if
+    /// there are too few synapses or lanes.
+    fn add_filled(&self, block: &RowsOfBlock<'_>, z: &mut [f32]) -> bool {
+        let (Rows::Sparse { offsets, sources }, n_lanes) = (block.rows, block.n_lanes) else { return false };
+        let n_pairs = (offsets.len() - 1) * block.n_sources;
+        if n_lanes < LANES_WORTH_FILLING || (sources.len() as f64) < DENSITY_OF_LANES * n_pairs as f64 {
+            return false;
+        }
+        let weights = filled::matrix(&block.targets, offsets, sources, block.weights, block.n_sources);
+        let dense = RowsOfBlock { rows: &Rows::Dense, targets: 0..block.targets.len(), weights: &weights, ..block.clone() };
+        let before = z.to_vec();
+        add_inputs(self.simd, self.products, &dense, z);
+        // Lanes beyond the samples mean nothing.
+        let is_doubtful = |z: &[f32]| filled::is_doubtful(&z[..self.n_samples]);
+        if z.chunks_exact(n_lanes).any(is_doubtful) && !filled::is_harmless(block.x) {
+            let rows = z.chunks_exact_mut(n_lanes).zip(before.chunks_exact(n_lanes)).zip(block.targets.clone());
+            for ((z, before), target) in rows.filter(|((z, _), _)| is_doubtful(z)) {
+                z.copy_from_slice(before);
+                add_inputs(self.simd, self.products, &RowsOfBlock { targets: target..target + 1, ..block.clone() }, z);
+            }
+        }
+        true
     }
 
     /// Calls `visit` with the lanes of rows that may be activated together, and their number of inputs.
@@ -280,6 +326,58 @@ mod tests {
             sums = law::forward(plan, parameters, &mut layers, &mut membranes);
         }
         (sums, layers)
+    }
+
+    #[test]
+    fn rows_that_are_filled_up_have_the_bits_of_the_law() {
+        use crate::plan::network::{Block, Layer};
+        let mut random = Random(StreamKey::new(Seed(3), SystemTag::named("filled"), 0).stream());
+        let layer = |name: &str, n_neurons, is_input| Layer {
+            name: name.to_owned(),
+            n_neurons,
+            unit: Unit::Identity,
+            is_input,
+            is_output: !is_input,
+        };
+        let (n_sources, n_targets, n_samples) = (23, 50, 70);
+        let (mut offsets, mut sources) = (vec![0], Vec::new());
+        for _ in 0..n_targets {
+            sources.extend((0..n_sources as u32).filter(|_| random.below(4) > 0));
+            offsets.push(sources.len() as u32);
+        }
+        let block = Block { name: "w".to_owned(), from: 0, to: 1, is_delayed: false, rows: Rows::Sparse { offsets, sources } };
+        let plan = NetworkPlan::new(vec![layer("in", n_sources, true), layer("out", n_targets, false)], vec![block]).unwrap();
+        let mut parameters = crate::engine::network::Parameters::zeros(&plan);
+        parameters.weights[0].fill_with(|| random.signed());
+        parameters.biases[1].iter_mut().enumerate().for_each(|(k, b)| *b = [0.0, -0.0, 0.5][k % 3]);
+        let mut dataset = samples(&plan, n_samples);
+        // Zeros of both signs, numbers whose products underflow, and an infinite one, in some samples each.
+        for (k, x) in dataset.inputs.iter_mut().enumerate() {
+            let sample = k / n_sources;
+            let rare = [0.0, -0.0, -1e-45, 1e-45][random.below(4)];
+            *x = match sample % 7 {
+                0 => rare,
+                1 => x.abs(),
+                2 if k % n_sources == 5 => f32::INFINITY,
+                3 if k % 2 == 0 => rare,
+                _ => *x,
+            };
+        }
+        for only_harmless in [false, true] {
+            if only_harmless {
+                dataset.inputs.iter_mut().for_each(|x| *x = if x.is_finite() { x.abs() } else { 0.0 });
+            }
+            for simd in Simd::available() {
+                let mut activations = Activations::new(&plan, n_samples);
+                activations.load_samples(&plan, &dataset, &(0..n_samples as u32).collect::<Vec<_>>());
+                forward_lanes(&plan, &parameters.view(), &mut activations, simd);
+                for sample in 0..n_samples {
+                    let (_, layers) = by_the_law(&plan, &parameters.view(), dataset.sample(sample), 1);
+                    let place = format!("{}, sample {sample}", simd.name());
+                    assert_eq!(bits(activations.sample(1, sample)), bits(layers[1].iter().copied()), "{place}");
+                }
+            }
+        }
     }
 
     fn bits(values: impl IntoIterator<Item = f32>) -> Vec<u32> {

@@ -1,6 +1,7 @@
 //! Networks that compute and learn: pure functions over a plan, its parameters and samples.
 
 pub mod export;
+mod filled;
 pub mod forward;
 pub mod hardware;
 pub mod heat;
