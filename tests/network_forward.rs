@@ -85,6 +85,40 @@ fn a_live_step_has_the_bits_of_the_law() {
 }
 
 #[test]
+fn a_network_that_stays_as_it_is_keeps_the_bits_when_it_is_packed() {
+    let mut sim = Simulation::new(Seed(1));
+    let full = |n_sources, n_targets| full(n_sources, n_targets).into_iter();
+    let blueprint = Blueprint::new().population("in", 5).population("hidden", 7).population("out", 3);
+    sim.build(blueprint.projection("in", "hidden", full(5, 7)).projection("hidden", "out", full(7, 3))).unwrap();
+    attach(&mut sim, NetworkSettings::new().input("in").hidden("hidden", Unit::Tanh).output("out", Unit::Identity)).unwrap();
+    run_live(&mut sim).unwrap();
+    sim.add_systems(Phase::Sense, set_inputs);
+    for step in 0..120_u32 {
+        // Written, clamped and let go in between; the packed weights must not outlive any of it.
+        match step {
+            50 => sim.synapses_mut::<Weight>("in->hidden").unwrap()[3] = Weight(0.75),
+            90 => sim.neurons_mut::<Bias>("out").unwrap()[1] = Bias(-0.5),
+            110 => {
+                sim.neurons_mut::<Clamped>("hidden").unwrap()[2] = Clamped::CLAMPED;
+                sim.neurons_mut::<Activation>("hidden").unwrap()[2] = Activation(7.5);
+            }
+            115 => sim.neurons_mut::<Clamped>("hidden").unwrap()[2] = Clamped::default(),
+            _ => {}
+        }
+        let network = sim.world().resource::<CompiledNetwork>();
+        let plan = network.plan().clone();
+        let parameters = network.parameters_in(sim.world()).to_owned();
+        sim.step().unwrap();
+        let mut layers: Vec<Vec<f32>> = plan.layers.iter().map(|l| vec![0.0; l.n_neurons]).collect();
+        layers[0] = (0..5).map(|k| weight(k + 11 * step)).collect();
+        law::forward(&plan, &parameters.view(), &mut layers, &mut [vec![], vec![], vec![]]);
+        let found: Vec<u32> = sim.neurons::<Activation>("out").unwrap().iter().map(|a| a.0.to_bits()).collect();
+        let is_law = found == layers[2].iter().map(|a| a.to_bits()).collect::<Vec<_>>();
+        assert_eq!(is_law, !(110..115).contains(&step), "step {step}");
+    }
+}
+
+#[test]
 fn a_network_with_memory_goes_on_from_a_checkpoint() {
     let mut whole = live();
     whole.run(4).unwrap();
