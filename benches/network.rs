@@ -238,6 +238,8 @@ fn break_even() {
     let whole = network(1.0);
     let (lanes, one, ratio) = against(over_lanes(&whole, 1, Products::Ordered), frozen_batch(&whole, 1, 2.0));
     println!("one sample of 784-512-10: {lanes:.1} us over 16 lanes, {one:.1} us frozen, ratio {ratio:.2}");
+    let pack = || drop(black_box(Network::new(whole.plan().clone(), whole.parameters().clone()).compile(WeightFormat::F32, Simd::best())));
+    println!("to pack it: {:.0} us", against(|| (), pack).1);
 }
 
 /// All groups in one thread.

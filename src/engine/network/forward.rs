@@ -22,8 +22,9 @@ pub(super) const PRODUCTS_WORTH_A_THREAD: usize = 1 << 20;
 /// Chunks a stage is cut into, of whole tiles.
 const CHUNKS: usize = 8;
 
-/// A sparse block with at least this share of all synapses runs as a dense one over lanes, filled up at every pass: measured
-/// at 784x512, 64 and 256 lanes (`cargo bench --bench network -- break_even`).
+/// A sparse block with at least this share of all synapses runs as a dense one over lanes, filled up at every pass. Dense rows
+/// alone break even at 40 % with 64 lanes and at 32 % with 256, at 784x512; filling them up costs what is between
+/// (`cargo bench --bench network -- break_even`).
 const DENSITY_OF_LANES: f64 = 0.5;
 
 /// Fewer lanes than this are not worth filling up rows.

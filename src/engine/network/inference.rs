@@ -27,9 +27,17 @@ const ACTIVITY_BY_SOURCE: f64 = 0.5;
 /// Above this share of active sources a dense block takes them all: a list costs more than the zeros it leaves out.
 const ACTIVITY_BY_LIST: f64 = 0.75;
 
-/// A sparse block with at least this share of all synapses runs as a dense one, filled up: measured at 784x512 in f32
+/// From this share of all synapses on, one sample is faster over dense rows than over sparse ones, where panels stay in the
+/// caches: at 784x512 the times are as 0.72 to 1 with 10 %, 1.09 with 15 %, 1.7 with 25 % and 3.6 with 50 %
 /// (`cargo bench --bench network -- break_even`).
-const DENSITY_OF_PANELS: f64 = 0.3;
+const DENSITY_OF_PANELS: f64 = 0.15;
+/// The same where panels come from memory: they take 4 bytes a pair, sparse rows 8 bytes a synapse.
+const DENSITY_OF_LARGE_PANELS: f64 = 0.5;
+/// Bytes of panels that stay in the caches.
+const LARGE_PANELS: usize = 8 << 20;
+
+/// The same for batches, whose sparse blocks run over lanes: 0.96 to 1 with 30 % and 1.06 with 35 %, 64 samples.
+const DENSITY_OF_BATCHES: f64 = 0.35;
 
 /// Samples that one task of a batch evaluates.
 const SAMPLES_PER_TASK: usize = 24;
@@ -66,12 +74,17 @@ impl Network {
 
     /// Freezes it into a plan for inference with weights stored as `format`, for the instructions of `simd`.
     pub fn compile(&self, format: WeightFormat, simd: Simd) -> FrozenNetwork {
-        self.compile_dense_from(DENSITY_OF_PANELS, format, simd)
+        self.compile_by([DENSITY_OF_PANELS, DENSITY_OF_LARGE_PANELS, DENSITY_OF_BATCHES], format, simd)
     }
 
     /// As [`Network::compile`], with sparse blocks running as dense ones from another share of all synapses on than the
     /// measured one; the answers have the same bits.
     pub fn compile_dense_from(&self, dense_from: f64, format: WeightFormat, simd: Simd) -> FrozenNetwork {
+        self.compile_by([dense_from; 3], format, simd)
+    }
+
+    /// With sparse blocks running as dense ones from these shares on: small ones, large ones, and in batches.
+    fn compile_by(&self, dense_from: [f64; 3], format: WeightFormat, simd: Simd) -> FrozenNetwork {
         let weights = match format {
             WeightFormat::F32 => Weights::F32(pack(self, dense_from)),
             WeightFormat::F16 => Weights::F16(pack(self, dense_from)),
@@ -79,6 +92,7 @@ impl Network {
         };
         FrozenNetwork {
             runs_packed: runs_packed(&self.plan),
+            batches_dense_from: dense_from[2],
             biases: self.plan.layers.iter().zip(&self.parameters.biases).map(|(l, b)| padded(b, l.n_neurons)).collect(),
             rows: self.plan.layers.iter().map(|l| empty_row(l.n_neurons)).collect(),
             active: vec![Vec::new(); self.plan.layers.len()],
@@ -115,6 +129,17 @@ enum Packed<S> {
     },
 }
 
+impl<S> Packed<S> {
+    /// The share of all pairs in panels that are synapses; nothing if there are no panels.
+    fn density(&self) -> f64 {
+        match self {
+            Packed::Dense(_) => f64::INFINITY,
+            Packed::Sparse { .. } => f64::NEG_INFINITY,
+            Packed::Filled { rows, panels, .. } => rows.len() as f64 / (panels.n_sources * panels.n_targets).max(1) as f64,
+        }
+    }
+}
+
 /// The blocks in one format.
 #[derive(Clone, Debug, PartialEq)]
 enum Weights {
@@ -134,7 +159,7 @@ macro_rules! with_weights {
     };
 }
 
-fn pack<S: Loads>(network: &Network, dense_from: f64) -> Vec<Packed<S>> {
+fn pack<S: Loads>(network: &Network, dense_from: [f64; 3]) -> Vec<Packed<S>> {
     let block = |(block, weights): (&crate::plan::network::Block, &Vec<f32>)| {
         let (n_sources, n_targets) = (network.plan.layers[block.from].n_neurons, network.plan.layers[block.to].n_neurons);
         match &block.rows {
@@ -142,7 +167,9 @@ fn pack<S: Loads>(network: &Network, dense_from: f64) -> Vec<Packed<S>> {
             Rows::Sparse { offsets, sources } => {
                 let rows = weights.iter().map(|&w| S::round(w)).collect();
                 let slices = Slices::pack(offsets, sources, weights, n_sources);
-                if weights.len() as f64 >= dense_from * (n_sources * n_targets) as f64 {
+                let n_pairs = n_sources * n_targets;
+                let dense_from = dense_from[usize::from(n_pairs.saturating_mul(size_of::<S>()) > LARGE_PANELS)];
+                if weights.len() as f64 >= dense_from * n_pairs as f64 {
                     let filled = filled::matrix(&(0..n_targets), offsets, sources, weights, n_sources);
                     return Packed::Filled { rows, slices, panels: Panels::pack(&filled, n_sources, n_targets) };
                 }
@@ -185,6 +212,7 @@ pub struct FrozenNetwork {
     biases: Vec<Vec<f32>>,
     simd: Simd,
     runs_packed: bool,
+    batches_dense_from: f64,
     /// Activations of one sample by layer, each row as [`row_floats`] has it.
     rows: Vec<Vec<f32>>,
     /// Neurons with activations other than 0, by layer.
@@ -296,7 +324,7 @@ impl FrozenNetwork {
         if n_samples == 0 {
             return &[];
         }
-        let is_dense = with_weights!(&self.weights, blocks => blocks.iter().all(|b| !matches!(b, Packed::Sparse { .. })));
+        let is_dense = with_weights!(&self.weights, blocks => blocks.iter().all(|b| b.density() >= self.batches_dense_from));
         if self.runs_packed && is_dense {
             return self.run_panels(inputs, n_samples);
         }

@@ -1,7 +1,9 @@
 //! Who multiplies dense blocks: our own kernels, in the fixed order of the law, or a library, in an order of its own.
 //!
 //! A library's sums are rounded in another order, which may differ between its versions and between processors, so a
-//! run that uses one promises no bits across machines and says so (`bits: backend`).
+//! run that uses one promises no bits across machines and says so (`bits: backend`). Ours is the default at all sizes: it was
+//! the faster one at 784x512 and 2048x2048 with 1, 32 and 256 samples, by 1.2 to 3.9 times on one core with AVX-512
+//! (`cargo bench --features gemm --bench network -- break_even`).
 
 use std::fmt;
 
