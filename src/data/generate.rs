@@ -7,6 +7,7 @@ use crate::units::Seed;
 use super::dataset::{Dataset, Targets};
 
 const SPIRALS: SystemTag = SystemTag::named("two spirals");
+const XOR: SystemTag = SystemTag::named("delayed exclusive or");
 
 /// Two interleaved spirals in the plane, class 0 and 1 in turn (after Lang, Witbrock 1988).
 ///
@@ -28,9 +29,30 @@ pub fn two_spirals(n_per_arm: usize, turns: f64, noise: f64, instance: Seed) -> 
     Dataset { n_features: 2, inputs, targets, class_names: vec!["0".to_owned(), "1".to_owned()] }
 }
 
+/// Sequences of random bits, each -1 or 1: is exactly one of the first two 1 (class "one"), or not (class "none or both")? The
+/// `n_distractors` bits behind them say nothing.
+pub fn delayed_xor(n_samples: usize, n_distractors: usize, instance: Seed) -> Dataset {
+    let mut stream = StreamKey::new(instance, XOR, 0).stream();
+    let n_features = 2 + n_distractors;
+    let inputs: Vec<f32> = (0..n_samples * n_features).map(|_| if stream.below(2) == 1 { 1.0 } else { -1.0 }).collect();
+    let targets = Targets::Classes(inputs.chunks_exact(n_features).map(|bits| u32::from(bits[0] != bits[1])).collect());
+    Dataset { n_features, inputs, targets, class_names: vec!["none or both".to_owned(), "one".to_owned()] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_delayed_exclusive_or_asks_for_the_first_two_bits() {
+        let samples = delayed_xor(400, 3, Seed(0));
+        assert_eq!((samples.n_features, samples.inputs.len()), (5, 2000));
+        let Targets::Classes(classes) = &samples.targets else { panic!("classes") };
+        assert!((0..400).all(|i| samples.sample(i)[0] * samples.sample(i)[1] == if classes[i] == 1 { -1.0 } else { 1.0 }));
+        let ones = classes.iter().filter(|&&c| c == 1).count();
+        assert!((120..280).contains(&ones), "{ones} of 400");
+        assert_ne!(delayed_xor(9, 3, Seed(1)), delayed_xor(9, 3, Seed(0)));
+    }
 
     #[test]
     fn spirals_are_each_others_mirror_and_wind_outwards() {

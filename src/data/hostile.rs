@@ -137,6 +137,53 @@ fn arrays_of_every_type_and_order_agree() {
     assert_eq!(read_idx(("i", &big), ("l", &labels), Task::Classes).unwrap(), law);
 }
 
+/// An archive of one deflated file, that says of itself what is given.
+fn deflated(name: &str, data: &[u8], len: u32, checksum: Option<u32>) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, data).unwrap();
+    let packed = encoder.finish().unwrap();
+    let mut sum = flate2::Crc::new();
+    sum.update(data);
+    let mut bytes = zip(&[(name, packed)], 8);
+    let directory = bytes.windows(4).rposition(|w| w == b"PK\x01\x02").unwrap();
+    bytes[directory + 16..directory + 20].copy_from_slice(&checksum.unwrap_or(sum.sum()).to_le_bytes());
+    bytes[directory + 24..directory + 28].copy_from_slice(&len.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn compressed_arrays_are_the_stored_ones_and_bombs_end_at_their_limit() {
+    let x = npy("|u1", false, "(300, 300)", &[1; 90_000]);
+    let y = npy("|u1", false, "(300,)", &[2; 300]);
+    let read = |archive: &[u8], limit| read_npz_within("a.npz", archive, ("x", "x"), Task::Values, limit);
+    let stored = read(&zip(&[("x.npy", x.clone())], 0), 0).unwrap();
+    let n = x.len() as u32;
+    let packed = deflated("x.npy", &x, n, None);
+    assert!(packed.len() < 1000);
+    assert_eq!(read(&packed, UNPACKED_LIMIT).unwrap(), stored);
+    let check = |archive: &[u8], limit, expected: &str| {
+        let found = read(archive, limit).unwrap_err().to_string();
+        assert!(found.starts_with("a.npz/x: byte 35: ") && found.contains(expected), "{found}");
+    };
+    check(&packed, 50_000, "unpacks to more than 50000 bytes, the limit");
+    check(&deflated("x.npy", &x, 1000, None), UNPACKED_LIMIT, "more than 1000 bytes, the length that its archive states");
+    check(&deflated("x.npy", &x, n + 1, None), UNPACKED_LIMIT, &format!("expected {} bytes unpacked, found {n}", n + 1));
+    check(&deflated("x.npy", &x, n, Some(7)), UNPACKED_LIMIT, "expected bytes with checksum 00000007");
+    // MNIST as it is downloaded.
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let (images, labels) = (idx(0x08, &[3, 4], &[5; 12]), idx(0x08, &[3], &[0, 1, 0]));
+    let plain = read_idx(("i", &images), ("l", &labels), Task::Classes).unwrap();
+    assert_eq!(read_idx(("i", &gzip(&images)), ("l", &labels), Task::Classes).unwrap(), plain);
+    assert_eq!(read_idx(("i", &gzip(&images)), ("l", &gzip(&labels)), Task::Classes).unwrap(), plain);
+    let bomb = read_idx_within(("i", &images), ("l", &gzip(&vec![0; 1 << 20])), Task::Classes, 1000).unwrap_err();
+    assert_eq!((bomb.file.as_str(), bomb.message.contains("the limit")), ("l", true), "{bomb}");
+    assert!(read_npy(("x", &x), ("y", &y), Task::Classes).is_ok());
+}
+
 #[test]
 fn a_bad_array_names_file_and_byte() {
     let y = npy("|u1", false, "(2,)", &[7, 9]);
@@ -166,7 +213,8 @@ fn a_bad_array_names_file_and_byte() {
     assert_eq!(halves, "y.npy: byte 132: expected a whole number as class in row 1, column 0, found 0.5");
     let archive = |bytes: &[u8]| read_npz("a.npz", bytes, "x", "y", Task::Classes).unwrap_err().to_string();
     assert_eq!(archive(b"PK"), "a.npz: expected an .npz archive, found no directory of its files");
-    assert!(archive(&zip(&[("x.npy", x.clone())], 8)).contains("numpy.savez, not by numpy.savez_compressed"));
+    assert!(archive(&zip(&[("x.npy", x.clone())], 12)).contains("packed by method 12"));
+    assert!(archive(&zip(&[("x.npy", x.clone())], 8)).contains("cannot be unpacked"));
     assert_eq!(archive(&zip(&[("x.npy", x.clone()), ("z.npy", x)], 0)), "a.npz: expected an array \"y\", found x, z");
     let labels = idx(0x08, &[2], &[7, 9]);
     let images = |bytes: &[u8]| read_idx(("i", bytes), ("l", &labels), Task::Classes).unwrap_err().to_string();

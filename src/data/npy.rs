@@ -1,12 +1,15 @@
-//! Arrays of NumPy: `.npy` files and the `.npz` archives that `numpy.savez` writes.
+//! Arrays of NumPy: `.npy` files and the `.npz` archives that `numpy.savez` and `numpy.savez_compressed` write.
 //!
 //! Read are whole numbers, truth values, f32 and f64, little and big endian, in C and in Fortran order; format
-//! versions 1 to 3 (NumPy's NEP 1). Archives are read if they are stored, not compressed.
+//! versions 1 to 3 (NumPy's NEP 1). Entries of archives are stored or deflated.
+
+use std::borrow::Cow;
 
 use super::array::{Array, Element, dataset};
 use super::csv::Task;
 use super::dataset::Dataset;
 use super::error::{DataError, shown};
+use super::inflate::{UNPACKED_LIMIT, inflate};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
@@ -23,16 +26,33 @@ pub fn read_npy(inputs: (&str, &[u8]), targets: (&str, &[u8]), task: Task) -> Re
 /// # Errors
 /// Names the file and the byte, and what was expected there.
 pub fn read_npz(file: &str, bytes: &[u8], inputs: &str, targets: &str, task: Task) -> Result<Dataset, DataError> {
+    read_npz_within(file, bytes, (inputs, targets), task, UNPACKED_LIMIT)
+}
+
+/// As [`read_npz`]; a compressed array may unpack to `limit` bytes.
+///
+/// # Errors
+/// Names the file and the byte, and what was expected there; bytes of a compressed array are those of the unpacked one.
+pub fn read_npz_within(file: &str, bytes: &[u8], (inputs, targets): (&str, &str), task: Task, limit: u64) -> Result<Dataset, DataError> {
     let entries = entries(file, bytes)?;
     let find = |name: &str| {
         let found = entries.iter().find(|e| e.name.strip_suffix(".npy").unwrap_or(&e.name) == name);
-        let entry = found.ok_or_else(|| {
+        found.ok_or_else(|| {
             let names: Vec<&str> = entries.iter().take(8).map(|e| e.name.strip_suffix(".npy").unwrap_or(&e.name)).collect();
             DataError::whole(file, format!("expected an array {}, found {}", shown(name), names.join(", ")))
-        })?;
-        array(&format!("{file}/{name}"), &bytes[entry.start..entry.start + entry.len], entry.start)
+        })
     };
-    dataset(&find(inputs)?, &find(targets)?, task)
+    let named = |name: &str| format!("{file}/{name}");
+    let unpack = |name: &str, entry: &Entry| {
+        let stored = &bytes[entry.start..entry.start + entry.stored];
+        if !entry.is_deflated {
+            return Ok((Cow::Borrowed(stored), entry.start));
+        }
+        let unpacked = inflate(stored, entry.len as u64, entry.checksum, limit);
+        unpacked.map(|bytes| (Cow::Owned(bytes), 0)).map_err(|error| DataError::at_byte(&named(name), entry.start, error))
+    };
+    let ((x, x_start), (y, y_start)) = (unpack(inputs, find(inputs)?)?, unpack(targets, find(targets)?)?);
+    dataset(&array(&named(inputs), &x, x_start)?, &array(&named(targets), &y, y_start)?, task)
 }
 
 /// The array of an `.npy` file, whose first byte is byte `offset` of the file.
@@ -111,10 +131,15 @@ fn shape(text: &str) -> Option<Vec<usize>> {
 struct Entry {
     name: String,
     start: usize,
+    /// Bytes in the archive.
+    stored: usize,
+    /// Bytes unpacked.
     len: usize,
+    is_deflated: bool,
+    checksum: u32,
 }
 
-/// The files of a ZIP archive without compression (PKWARE APPNOTE 6.3), from its central directory.
+/// The files of a ZIP archive (PKWARE APPNOTE 6.3), from its central directory.
 fn entries(file: &str, bytes: &[u8]) -> Result<Vec<Entry>, DataError> {
     const END: [u8; 4] = *b"PK\x05\x06";
     // 1. The end record, which a comment of up to 64 KiB may follow.
@@ -139,18 +164,21 @@ fn entries(file: &str, bytes: &[u8]) -> Result<Vec<Entry>, DataError> {
         let (name_len, extra_len, comment_len, header) = (get(28)?, get(30)?, get(32)?, get_long(42)?);
         let name = at_most(bytes, at + 46, name_len).ok_or_else(cut)?;
         let name = String::from_utf8_lossy(name).into_owned();
-        if method != 0 {
-            let message = format!("{} is compressed: save the arrays by numpy.savez, not by numpy.savez_compressed", shown(&name));
+        let checksum = long(bytes, at + 16).ok_or_else(cut)?;
+        if method != 0 && method != 8 {
+            let message =
+                format!("{} is packed by method {method}, and 0 (stored) and 8 (deflated) are read: save it by NumPy", shown(&name));
             return Err(DataError::at_byte(file, at, message));
         }
+        let is_deflated = method == 8;
         // 3. The entry's own header says where its bytes start; zip64 (2^32 - 1 here) is past what is read.
         let local = |offset| word(bytes, header.checked_add(offset)?).map(usize::from);
         let start = local(26).zip(local(28)).map(|(name, extra)| header + 30 + name + extra);
-        let start = start.filter(|&start| stored == len && at_most(bytes, start, len).is_some()).ok_or_else(|| {
-            let message = format!("expected {len} bytes of {} in the archive, found fewer", shown(&name));
+        let start = start.filter(|&start| (is_deflated || stored == len) && at_most(bytes, start, stored).is_some()).ok_or_else(|| {
+            let message = format!("expected {stored} bytes of {} in the archive, found fewer", shown(&name));
             DataError::at_byte(file, at, message)
         })?;
-        entries.push(Entry { name, start, len });
+        entries.push(Entry { name, start, stored, len, is_deflated, checksum });
         at += 46 + name_len + extra_len + comment_len;
     }
     Ok(entries)
