@@ -8,14 +8,16 @@
 //!
 //! Each block of synapses is an array of its own, with converters of its own; a pass draws from streams named by block and
 //! sample. Gradients take every conversion for the identity (straight-through, Bengio et al. 2013): by a weight from the
-//! converted inputs, by an input through the weights as they were read, noise included.
+//! converted inputs, by an input through the weights as they were read, noise included. Clipped ones ([`StraightThrough`]) end where
+//! a converter saturates: an output, noise included, or an input whose nearest code the converter does not have.
+//! Weights never saturate, since their grid reaches to the largest of them.
 
 use crate::kernels::backward::dense::{self, Matrix};
 use crate::kernels::backward::hardware as vectors;
 use crate::kernels::backward::shape::transpose;
 use crate::kernels::backward::sparse;
 use crate::kernels::layers::Products;
-use crate::kernels::quantised::law::{InputLaw, OutputLaw, PassKeys, largest_magnitude};
+use crate::kernels::quantised::law::{InputLaw, OutputLaw, PassKeys, RangeLaw, excess, largest_magnitude, steps};
 use crate::kernels::simd::Simd;
 use crate::kernels::units::{activate_lanes, fire_lanes};
 use crate::plan::network::{HardwareProfile, NetworkPlan, OutputUnit, Rows, Unit};
@@ -55,6 +57,16 @@ pub fn check_hardware(plan: &NetworkPlan) -> Result<(), HardwareRunError> {
     Ok(())
 }
 
+/// How gradients go through converters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StraightThrough {
+    /// As through the identity, and not at all where a converter saturates (Hubara et al. 2016).
+    #[default]
+    Clipped,
+    /// As through the identity everywhere.
+    Plain,
+}
+
 /// What one pass of one block used.
 #[derive(Clone, Debug, Default)]
 pub struct BlockPass {
@@ -64,6 +76,10 @@ pub struct BlockPass {
     pub inputs: Vec<f32>,
     /// Length of a sample: the number of sources, rounded up to 16.
     pub stride: usize,
+    /// 1 where a gradient by an output goes on, 0 where the converter saturated, `[target][lane]`; empty if it goes on everywhere.
+    pub kept_outputs: Vec<f32>,
+    /// The same of inputs, `[source][lane]`.
+    pub kept_inputs: Vec<f32>,
     programmed: Programmed,
     /// Units of weight per code, one a row, where weights are converted in vectors.
     scales: Vec<f32>,
@@ -74,6 +90,9 @@ pub struct BlockPass {
 pub struct HardwarePass {
     /// By block.
     pub blocks: Vec<BlockPass>,
+    /// True to note where converters saturate, for clipped gradients.
+    pub notes_saturation: bool,
+    beyond: Vec<f32>,
     lanes: Vec<f32>,
     products: Vec<f32>,
     rows: Vec<f32>,
@@ -174,6 +193,14 @@ impl HardwarePass {
             }
         };
         // 2. Converted inputs, sample by sample.
+        pass.kept_inputs.clear();
+        if let (true, Some(largest), Some(range)) = (self.notes_saturation, input.largest, input.range) {
+            let inverse = steps(range, largest).1;
+            let is_kept = |x: f32| excess(x * inverse, largest) == 0.0;
+            if !x.iter().all(|&x| is_kept(x)) {
+                pass.kept_inputs.extend(x.iter().map(|&x| f32::from(u8::from(is_kept(x)))));
+            }
+        }
         pass.stride = n_sources.next_multiple_of(LANE_GROUP);
         pass.inputs.resize(pass.stride * n_samples, 0.0);
         self.rows.resize(n_sources, 0.0);
@@ -209,12 +236,22 @@ impl HardwarePass {
         // 4. Outputs, sample by sample.
         self.rows.resize(n_targets * n_samples, 0.0);
         transpose(simd, &self.products, n_targets, n_samples, lanes, &mut self.rows, n_targets);
+        let can_saturate = output.largest.is_some() && output.range != RangeLaw::Max;
+        let n_noted = if self.notes_saturation && can_saturate { n_targets } else { 0 };
+        self.beyond.resize(n_noted * n_samples, 0.0);
         for ((sample, products), input) in self.rows.chunks_exact_mut(n_targets).enumerate().zip(&inputs) {
+            let beyond = &mut self.beyond[n_noted * sample..n_noted * (sample + 1)];
             if in_vectors {
-                vectors::finish(simd, &output, &pass.scales, input, &keys, sample as u32, products);
+                vectors::finish(simd, &output, &pass.scales, input, &keys, sample as u32, products, beyond);
             } else {
-                output.finish(products, &pass.programmed.scales, None, input, &keys, sample as u32);
+                output.finish_noting(products, &pass.programmed.scales, None, input, &keys, sample as u32, beyond);
             }
+        }
+        pass.kept_outputs.clear();
+        if self.beyond.iter().any(|&by| by != 0.0) {
+            pass.kept_outputs.resize(n_targets * lanes, 0.0);
+            transpose(simd, &self.beyond, n_samples, n_targets, n_targets, &mut pass.kept_outputs, lanes);
+            pass.kept_outputs.iter_mut().for_each(|by| *by = f32::from(u8::from(*by == 0.0)));
         }
         transpose(simd, &self.rows, n_samples, n_targets, n_targets, &mut self.products, lanes);
         for (sum, output) in sums.iter_mut().zip(&self.products) {

@@ -21,7 +21,7 @@ use crate::kernels::simd::Simd;
 use crate::plan::network::{Block, Lif, NetworkPlan, Rows, Unit};
 
 use super::lanes::{Activations, LANE_GROUP};
-use super::noisy::HardwarePass;
+use super::noisy::{BlockPass, HardwarePass};
 use super::parameters::{Parameters, ParametersRef};
 use super::units::{SELU_ALPHA, SELU_SCALE, STEEPNESS, SURROGATE_STEEPNESS};
 
@@ -41,6 +41,10 @@ pub struct Deltas {
     membranes: Vec<Vec<f32>>,
     /// Activations of one layer, [sample][neuron].
     samples: Vec<f32>,
+    /// Gradients by the pre-activations of a layer, as far as they go back through one block.
+    kept: Vec<f32>,
+    /// What one block sends back, where some of it ends at the converter of its inputs.
+    sent: Vec<f32>,
 }
 
 impl Deltas {
@@ -57,6 +61,8 @@ impl Deltas {
             before: zeros(&activations.before),
             membranes: zeros(&activations.membranes),
             samples: Vec::new(),
+            kept: Vec::new(),
+            sent: Vec::new(),
         }
     }
 
@@ -87,7 +93,8 @@ impl Deltas {
     /// Sweeps the stages of one step backwards: `layers` become gradients by pre-activations.
     ///
     /// `activations` are those that the step left, sums included, with `parameters` as the step had them;
-    /// `potentials` are the membrane potentials before the step, by layer, where they are kept.
+    /// `potentials` are the membrane potentials before the step, by layer, where they are kept; `hardware` is the pass of the step,
+    /// if it ran under a profile.
     ///
     /// # Panics
     /// If any of them is of another plan, or the sums were not kept.
@@ -97,6 +104,7 @@ impl Deltas {
         parameters: &ParametersRef<'_>,
         activations: &Activations,
         potentials: &[Vec<f32>],
+        hardware: Option<&HardwarePass>,
         simd: Simd,
     ) {
         for stage in plan.stages.iter().rev() {
@@ -113,15 +121,24 @@ impl Deltas {
                     continue;
                 }
                 let to = if block.is_delayed { &mut self.before[block.from] } else { &mut self.layers[block.from] };
+                let pass = hardware.map(|pass| &pass.blocks[b]);
+                let deltas = kept(pass, &deltas, &mut self.kept);
+                let kept_inputs = pass.map(|pass| &pass.kept_inputs).filter(|kept| !kept.is_empty());
+                self.sent.clear();
+                self.sent.resize(if kept_inputs.is_some() { to.len() } else { 0 }, 0.0);
+                let sent: &mut [f32] = if kept_inputs.is_some() { &mut self.sent } else { to };
                 match (&block.rows, rows) {
                     (Rows::Dense, None) => {
                         let matrix = Matrix::by_source(weights, plan.layers[layer].n_neurons, n_sources);
-                        dense::product(simd, activations.products, matrix, &deltas, to, self.n_lanes);
+                        dense::product(simd, activations.products, matrix, deltas, sent, self.n_lanes);
                     }
                     _ => {
                         let rows = rows_of(block, n_sources, plan.layers[layer].n_neurons, rows);
-                        sparse::send_back(simd, rows, weights, &deltas, to, self.n_lanes);
+                        sparse::send_back(simd, rows, weights, deltas, sent, self.n_lanes);
                     }
+                }
+                if let Some(kept) = kept_inputs {
+                    to.iter_mut().zip(&self.sent).zip(kept).for_each(|((to, sent), kept)| *to += sent * kept);
                 }
             }
             self.layers[layer] = deltas;
@@ -205,7 +222,7 @@ impl Deltas {
         let (n_sources, lanes, n_samples) = (plan.layers[block.from].n_neurons, self.n_lanes, activations.n_samples());
         let before = &activations.before[block.from];
         let x = if block.is_delayed && !before.is_empty() { before } else { &activations.layers[block.from] };
-        let deltas = &self.layers[block.to];
+        let deltas = kept(hardware.map(|pass| &pass.blocks[b]), &self.layers[block.to], &mut self.kept);
         if plan.n_synapses(b) == 0 || deltas.is_empty() {
             return;
         }
@@ -239,6 +256,18 @@ impl Deltas {
                 };
                 visit(Sources::Sparse(Pairs { rows, deltas, x, lanes, n_samples }));
             }
+        }
+    }
+}
+
+/// Gradients by pre-activations, 0 where the converter behind the block saturated: `deltas` themselves where none did.
+fn kept<'a>(pass: Option<&BlockPass>, deltas: &'a [f32], room: &'a mut Vec<f32>) -> &'a [f32] {
+    match pass.map(|pass| &pass.kept_outputs).filter(|kept| !kept.is_empty()) {
+        None => deltas,
+        Some(kept) => {
+            room.clear();
+            room.extend(deltas.iter().zip(kept).map(|(delta, kept)| delta * kept));
+            room
         }
     }
 }

@@ -226,15 +226,27 @@ impl Job for Convert<'_> {
     }
 }
 
-/// Turns the products of codes of one sample into outputs, in place; `scales` are those of the rows of weights.
+/// Turns the products of codes of one sample into outputs, in place; `scales` are those of the rows of weights. Writes how far each
+/// lay beyond the converter to `beyond` (as [`OutputLaw::finish_noting`]), unless it is empty.
 ///
 /// # Panics
 /// If lengths differ, the law needs all outputs for its range, or rounds stochastically.
-pub fn finish(simd: Simd, law: &OutputLaw, scales: &[f32], input: &InputRow, keys: &PassKeys, sample: u32, products: &mut [f32]) {
+#[expect(clippy::too_many_arguments, reason = "the law of one sample, and all that it goes by")]
+pub fn finish(
+    simd: Simd,
+    law: &OutputLaw,
+    scales: &[f32],
+    input: &InputRow,
+    keys: &PassKeys,
+    sample: u32,
+    products: &mut [f32],
+    beyond: &mut [f32],
+) {
+    assert!(beyond.is_empty() || beyond.len() == products.len(), "{} excesses of {} outputs", beyond.len(), products.len());
     let is_drawn = law.is_stochastic && law.largest.is_some();
     assert!(!law.needs_two_touches() && !is_drawn, "a law that vectors do not have");
     assert_eq!(scales.len(), products.len(), "one scale a product");
-    run(simd, Finish { law, row: law.row(input), scales, key: keys.output_noise.replica(sample), products });
+    run(simd, Finish { law, row: law.row(input), scales, key: keys.output_noise.replica(sample), products, beyond });
 }
 
 struct Finish<'a> {
@@ -243,6 +255,7 @@ struct Finish<'a> {
     scales: &'a [f32],
     key: StreamKey,
     products: &'a mut [f32],
+    beyond: &'a mut [f32],
 }
 
 impl Job for Finish<'_> {
@@ -253,16 +266,22 @@ impl Job for Finish<'_> {
         let OutputLaw { noise: law, is_noise_first, largest, .. } = *self.law;
         let mut noise = Slots::new(law, self.key);
         let has_noise = law != NoiseLaw::None;
+        let notes = !self.beyond.is_empty();
         let (scale, sigma, step) = (V::splat(self.row.scale), V::splat(self.row.sigma), V::splat(self.row.step));
         for at in (0..self.products.len()).step_by(WIDTH) {
             let n = WIDTH.min(self.products.len() - at);
-            // SAFETY: as many as there are.
+            // SAFETY: as many as there are, of slices of one length.
             unsafe {
                 let scales: V = read(self.scales.as_ptr().add(at), n);
                 let mut v = read::<V>(self.products.as_ptr().add(at), n).mul(scales.mul(scale));
                 let z = if has_noise { noise.next() } else { V::splat(0.0) };
                 if has_noise && is_noise_first {
                     v = z.fma(sigma, v);
+                }
+                if notes {
+                    // Clamped in the order of the law, so that no number counts as beyond.
+                    let most = largest.map_or(f32::INFINITY, |largest| largest + 0.5);
+                    write(self.beyond.as_mut_ptr().add(at), n, v.sub(v.min(V::splat(most)).max(V::splat(-most))));
                 }
                 let mut y = match largest {
                     None => v.add(V::splat(0.0)),
@@ -323,9 +342,13 @@ mod tests {
                     // 2. Outputs.
                     let law = OutputLaw::of(&profile, 0.7, 0.2);
                     let (mut expected, mut found) = (xs.clone(), xs.clone());
-                    law.finish(&mut expected, &vec![0.1; n], None, &row, &keys, 5);
-                    finish(simd, &law, &vec![0.1; n], &row, &keys, 5, &mut found);
-                    assert_eq!(found, expected, "{simd:?}, {n} outputs");
+                    let (mut law_beyond, mut beyond) = (vec![0.0; n], vec![0.0; n]);
+                    law.finish_noting(&mut expected, &vec![0.1; n], None, &row, &keys, 5, &mut law_beyond);
+                    finish(simd, &law, &vec![0.1; n], &row, &keys, 5, &mut found, &mut beyond);
+                    assert_eq!((found, &beyond), (expected.clone(), &law_beyond), "{simd:?}, {n} outputs");
+                    let mut unnoted = xs.clone();
+                    finish(simd, &law, &vec![0.1; n], &row, &keys, 5, &mut unnoted, &mut []);
+                    assert_eq!(unnoted, expected);
                 }
                 // 3. Noise of weights, whose law is above this floor, has the size and place of that law.
                 for (rows, length) in [(3, 32), (7, 10)].into_iter().filter(|(_, length)| has_vectors(&profile, *length)) {

@@ -52,6 +52,12 @@ pub fn clamp(v: f32, largest: f32) -> f32 {
     if v > -largest { v } else { -largest }
 }
 
+/// How far `v` (in steps) lies beyond what rounds to a code up to `largest`; 0 if it does not.
+#[inline(always)]
+pub fn excess(v: f32, largest: f32) -> f32 {
+    v - clamp(v, largest + 0.5)
+}
+
 /// The nearest integer, halves to even, for |v| at most 2^22; never minus zero.
 #[inline(always)]
 pub fn round_even(v: f32) -> f32 {
@@ -258,6 +264,26 @@ impl OutputLaw {
     /// # Panics
     /// If `scales` or `bias` are shorter than the products.
     pub fn finish(&self, values: &mut [f32], scales: &[f32], bias: Option<&[f32]>, input: &InputRow, keys: &PassKeys, sample: u32) {
+        self.finish_noting(values, scales, bias, input, keys, sample, &mut []);
+    }
+
+    /// As [`OutputLaw::finish`]; also writes to `beyond` how far, in codes, each output lay beyond the range of the converter, before
+    /// it was clipped: 0 where the nearest code is one that the converter has. Nothing is written if `beyond` is empty.
+    ///
+    /// # Panics
+    /// If `scales`, `bias` or `beyond` are shorter than the products.
+    #[expect(clippy::too_many_arguments, reason = "the law of one sample, and all that it goes by")]
+    pub fn finish_noting(
+        &self,
+        values: &mut [f32],
+        scales: &[f32],
+        bias: Option<&[f32]>,
+        input: &InputRow,
+        keys: &PassKeys,
+        sample: u32,
+        beyond: &mut [f32],
+    ) {
+        assert!(beyond.is_empty() || beyond.len() >= values.len(), "{} excesses of {} outputs", beyond.len(), values.len());
         assert!(scales.len() >= values.len(), "{} scales of {} outputs", scales.len(), values.len());
         assert!(bias.is_none_or(|b| b.len() >= values.len()), "a bias for each of {} outputs", values.len());
         let row = self.row(input);
@@ -273,14 +299,24 @@ impl OutputLaw {
             }
             let (step, inverse) = steps(largest_magnitude(values), self.largest.unwrap_or(1.0));
             let late = OutputRow { scale: inverse, sigma: row.sigma, step };
-            self.touch(values, None, bias, late, &streams, !self.is_noise_first);
+            // The range is that of the largest output: none lies beyond.
+            beyond.fill(0.0);
+            self.touch(values, (None, bias), late, &streams, !self.is_noise_first, &mut []);
         } else {
-            self.touch(values, Some(scales), bias, row, &streams, true);
+            self.touch(values, (Some(scales), bias), row, &streams, true, beyond);
         }
     }
 
     /// Scales, adds noise if asked, converts and adds the bias.
-    fn touch(&self, values: &mut [f32], scales: Option<&[f32]>, bias: Option<&[f32]>, row: OutputRow, streams: &Streams, noisy: bool) {
+    fn touch(
+        &self,
+        values: &mut [f32],
+        (scales, bias): (Option<&[f32]>, Option<&[f32]>),
+        row: OutputRow,
+        streams: &Streams,
+        noisy: bool,
+        beyond: &mut [f32],
+    ) {
         let (mut noise, mut rounding) = (streams.noise(0, noisy), streams.rounding(0));
         let adds_noise = noisy && self.noise != NoiseLaw::None;
         for (panel, values) in values.chunks_mut(PANEL).enumerate() {
@@ -292,6 +328,9 @@ impl OutputLaw {
                 let mut v = *value * scales.map_or(row.scale, |scales| scales[n] * row.scale);
                 if adds_noise && self.is_noise_first {
                     v = z[j].mul_add(row.sigma, v);
+                }
+                if let Some(beyond) = beyond.get_mut(n) {
+                    *beyond = self.largest.map_or(0.0, |largest| excess(v, largest));
                 }
                 let mut y = match self.largest {
                     None => v + bias,
