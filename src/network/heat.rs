@@ -1,7 +1,8 @@
 //! Learning by heat: weights and biases of the attached network are sampled at a temperature that falls.
 //!
 //! Anneal: in each step of its window, a [`HeatSettings`] makes its proposals against all samples to learn from, then the columns,
-//! the ledger's terms `loss` and `prior` and the metrics `temperature`, `acceptance` and `proposals` follow. Several may be
+//! the ledger's terms `loss` (the sum over these samples) and `prior` and the metrics `temperature`, `acceptance` and `proposals`
+//! follow. Several may be
 //! attached, each with its window, beside other rules of learning: whoever acts reads the columns and leaves them behind.
 //! The cache of activations is no state: it is made anew from the columns at the beginning of each step, so that a resumed run has the
 //! same bits. Sizes of proposals are columns, which follow the structure.
@@ -14,7 +15,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::components::{Bias, Column, EnergyLedger, Metrics, RunSeed, StepCount, Weight};
 use crate::engine::methods::SettingsError;
 use crate::engine::network::heat::langevin::{mala, sgld};
-use crate::engine::network::heat::{HeatError, HeatMethod, HeatSettings, Landscape, Tally, prior_energy, walk};
+use crate::engine::network::heat::{HeatError, HeatMethod, HeatSettings, Surface, Tally, prior_energy, walk};
 use crate::engine::network::reverse::Learns;
 use crate::engine::network::train::Gradient;
 use crate::engine::network::{Parameters, ParametersRef};
@@ -82,11 +83,19 @@ pub fn columns(sim: &mut Simulation) {
 
 /// All windows of heat, and what they share.
 #[derive(Resource)]
-struct WeightHeat {
+pub(super) struct WeightHeat {
     windows: Vec<HeatSettings>,
     simd: Simd,
     /// The landscape of the plan compiled at this count of restructurings.
-    landscape: Option<(u64, Landscape)>,
+    landscape: Option<(u64, Surface)>,
+}
+
+impl WeightHeat {
+    /// The settings that state the prior at `step`: those of the window that began last, or that will begin first.
+    pub(super) fn settings_at(&self, step: u64) -> Option<&HeatSettings> {
+        let begun = self.windows.iter().filter(|w| w.from <= step).max_by_key(|w| w.from);
+        begun.or_else(|| self.windows.iter().min_by_key(|w| w.from))
+    }
 }
 
 /// Proposals of each window so far.
@@ -133,7 +142,7 @@ pub fn attach(sim: &mut Simulation, settings: HeatSettings) -> Result<(), Weight
     let parameters = network.parameters_in(world).to_owned();
     let landscape = match settings.method {
         HeatMethod::Metropolis => {
-            let landscape = Landscape::new(network.plan().clone(), parameters, &samples.train, samples.loss, simd)?;
+            let landscape = surface(network, samples, parameters, simd)?;
             Some((network.structure_epoch(), landscape))
         }
         HeatMethod::Mala { .. } | HeatMethod::Sgld { .. } => None,
@@ -182,7 +191,11 @@ fn heat_weights(
             HeatMethod::Metropolis => {
                 let landscape = follow(landscape, &network, &samples, parameters, *simd)?;
                 let mut sizes = columns.sizes(plan, settings.adaptation.first_size);
-                let (made, _) = walk(landscape, settings, &mut sizes, tally.0[number].n_proposed, n, t, settings.adapts_at(step.0), key);
+                let (first, adapts) = (tally.0[number].n_proposed, settings.adapts_at(step.0));
+                let (made, _) = match landscape {
+                    Surface::Cone(cone) => walk(&mut **cone, settings, &mut sizes, first, n, t, adapts, key),
+                    Surface::Steps(steps) => walk(&mut **steps, settings, &mut sizes, first, n, t, adapts, key),
+                };
                 columns.write_sizes(plan, &sizes);
                 parameters = landscape.parameters().clone();
                 (made, landscape.loss(), prior_energy(landscape.parameters(), settings))
@@ -266,23 +279,23 @@ impl Columns<'_> {
     }
 }
 
+fn surface(network: &CompiledNetwork, samples: &Samples, parameters: Parameters, simd: Simd) -> Result<Surface, HeatError> {
+    Surface::new(network.plan().clone(), parameters, &samples.train, samples.loss, samples.steps as usize, simd)
+}
+
 /// The landscape around `parameters`, computed anew: from one step to the next by what it holds, else from the beginning.
 fn follow<'a>(
-    held: &'a mut Option<(u64, Landscape)>,
+    held: &'a mut Option<(u64, Surface)>,
     network: &CompiledNetwork,
     samples: &Samples,
     parameters: Parameters,
     simd: Simd,
-) -> Result<&'a mut Landscape, HeatError> {
+) -> Result<&'a mut Surface, HeatError> {
     let epoch = network.structure_epoch();
     if held.as_ref().is_none_or(|(made_at, _)| *made_at != epoch) {
-        *held = Some((epoch, Landscape::new(network.plan().clone(), parameters, &samples.train, samples.loss, simd)?));
+        *held = Some((epoch, surface(network, samples, parameters, simd)?));
     } else if let Some((_, landscape)) = held {
-        if *landscape.parameters() == parameters {
-            landscape.refresh();
-        } else {
-            landscape.set_parameters(parameters);
-        }
+        landscape.follow(parameters);
     }
     Ok(held.as_mut().map(|(_, landscape)| landscape).expect("it was made above"))
 }
@@ -297,9 +310,14 @@ fn is_input(plan: &NetworkPlan) -> Vec<bool> {
     plan.layers.iter().map(|l| l.is_input).collect()
 }
 
+/// Steps of a sample, through all of which slopes go back.
+fn steps_of(plan: &NetworkPlan, samples: &Samples) -> usize {
+    if plan.is_recurrent() { samples.steps.max(1) as usize } else { 1 }
+}
+
 /// The summed loss and its gradient over all samples.
 fn full_slope(plan: &NetworkPlan, samples: &Samples, simd: Simd) -> impl FnMut(&Parameters, &mut Parameters) -> f64 {
-    let mut gradient = Gradient::new(simd, samples.window as usize, Learns::all(plan));
+    let mut gradient = Gradient::new(simd, steps_of(plan, samples), Learns::all(plan));
     let all: Vec<u32> = (0..samples.train.n_samples() as u32).collect();
     move |p, out| gradient.add(plan, &p.view(), samples.loss, &samples.train, &all, 1.0, out)
 }
@@ -314,7 +332,7 @@ fn batch_slope(
 ) -> impl FnMut(&Parameters, &mut Parameters) -> f64 {
     let n = samples.train.n_samples();
     let size = (size as usize).min(n);
-    let mut gradient = Gradient::new(simd, samples.window as usize, Learns::all(plan));
+    let mut gradient = Gradient::new(simd, steps_of(plan, samples), Learns::all(plan));
     let mut order: Vec<u32> = (0..n as u32).collect();
     let mut stream = key.replica(key.replica + 1).stream();
     let scale = n as f32 / size as f32;

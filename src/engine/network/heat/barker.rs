@@ -10,7 +10,7 @@
 use crate::math;
 use crate::random::Stream;
 
-use super::landscape::Landscape;
+use super::surface::LossSurface;
 use super::wiring::Site;
 
 /// Largest standard deviation of an estimate of dU / T.
@@ -30,7 +30,7 @@ impl Minibatch {
     /// Decides whether `site` becomes `value`, by `size` samples or more; `d_prior` is what the prior changes by. The landscape is left as it is.
     pub(super) fn accepts(
         &mut self,
-        landscape: &mut Landscape,
+        landscape: &mut impl LossSurface,
         (site, value): (Site, f32),
         d_prior: f64,
         t: f64,
@@ -89,6 +89,7 @@ fn random_variance(stream: &mut Stream) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::landscape::Landscape;
     use super::*;
     use crate::data::{Dataset, Targets};
     use crate::engine::network::{Loss, Parameters};

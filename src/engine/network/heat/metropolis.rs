@@ -10,8 +10,8 @@ use crate::math;
 use crate::random::{BLOCK, StreamKey};
 
 use super::barker::Minibatch;
-use super::landscape::Landscape;
 use super::settings::{HeatBatch, HeatSettings, VisitOrder};
+use super::surface::LossSurface;
 use super::wiring::Site;
 
 /// Factor by which the size of an accepted proposal grows.
@@ -46,8 +46,8 @@ pub fn prior_energy(parameters: &Parameters, settings: &HeatSettings) -> f64 {
 /// # Panics
 /// If there is not one size a parameter.
 #[expect(clippy::too_many_arguments, reason = "a pure function names what it reads and writes")]
-pub fn walk(
-    landscape: &mut Landscape,
+pub fn walk<L: LossSurface>(
+    landscape: &mut L,
     settings: &HeatSettings,
     sizes: &mut [f32],
     first: u64,

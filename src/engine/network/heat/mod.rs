@@ -11,11 +11,15 @@ mod rows;
 mod samples;
 pub mod settings;
 mod spread;
+pub mod surface;
+pub mod unrolled;
 mod wiring;
 
 pub use landscape::{Drift, LARGEST_DRIFT, Landscape};
 pub use metropolis::{Tally, prior_energy, walk};
 pub use settings::{Adaptation, HeatBatch, HeatMethod, HeatSchedule, HeatSettings, VisitOrder};
+pub use surface::{LossSurface, Surface};
+pub use unrolled::Unrolled;
 pub use wiring::Site;
 
 /// Why a network cannot learn by heat from these samples.
@@ -64,8 +68,6 @@ pub enum HeatError {
         value: f32,
     },
     /// The network remembers.
-    #[error(
-        "projection \"{0}\" is recurrent: heat moves one weight at a time through the layers above it, which needs a network without memory"
-    )]
+    #[error("projection \"{0}\" is recurrent: a landscape of layers above a weight needs a network without memory, Unrolled does not")]
     Recurrent(String),
 }
