@@ -13,7 +13,7 @@ use std::time::Instant;
 use lehr::data::csv::{CsvOptions, read_csv};
 use lehr::data::split::split;
 use lehr::data::{Dataset, Targets, scaling};
-use lehr::engine::network::noisy::HardwarePass;
+use lehr::engine::network::noisy::{HardwarePass, StraightThrough};
 use lehr::engine::network::optimisers::{Clip, Optimiser, WeightDecay};
 use lehr::engine::network::reverse::Learns;
 use lehr::engine::network::train::{Batches, Gradient, Hardware, Moments, Update};
@@ -88,7 +88,7 @@ fn train(plan: &NetworkPlan, parameters: &mut Parameters, data: &Dataset, seed: 
     let mut moments = Moments::new(plan, optimiser);
     let mut gradient = Gradient::new(Simd::best(), 1, Learns::all(plan));
     let key = StreamKey::new(Seed(seed), SystemTag::named("train hardware"), 0);
-    gradient.set_hardware(how.profile.clone().map(|profile| Hardware { profile, key }));
+    gradient.set_hardware(how.profile.clone().map(|profile| Hardware { profile, key, straight_through: StraightThrough::Clipped }));
     let mut batches = Batches::new(Seed(seed), data.n_samples(), how.batch);
     let total = how.epochs * batches.per_epoch();
     for t in 0..total {
@@ -225,7 +225,11 @@ fn time_updates(plan: &NetworkPlan, data: &Dataset, simd: Simd, profile: Option<
     let mut parameters = glorot(plan, 1);
     let mut moments = Moments::new(plan, optimiser);
     let mut gradient = Gradient::new(simd, 1, Learns::all(plan));
-    gradient.set_hardware(profile.map(|profile| Hardware { profile, key: StreamKey::new(Seed(1), SystemTag::named("bench"), 0) }));
+    gradient.set_hardware(profile.map(|profile| Hardware {
+        profile,
+        key: StreamKey::new(Seed(1), SystemTag::named("bench"), 0),
+        straight_through: StraightThrough::Clipped,
+    }));
     let mut batches = Batches::new(Seed(1), data.n_samples(), 64);
     let mut times = Vec::new();
     let mut used = 0.0;

@@ -34,7 +34,7 @@ fn samples() -> Samples {
     let classes = inputs.chunks(2).map(|x| u32::from(x[0] * x[1] > 0.0)).collect();
     let names = vec!["minus".to_owned(), "plus".to_owned()];
     let train = Arc::new(Dataset { n_features: 2, inputs, targets: Targets::Classes(classes), class_names: names });
-    Samples { test: Arc::new(train.select(&[])), train, loss: Loss::CrossEntropy, window: 1 }
+    Samples { test: Arc::new(train.select(&[])), train, loss: Loss::CrossEntropy, steps: 1 }
 }
 
 fn settings() -> TrainGradient {
@@ -140,6 +140,27 @@ fn what_is_frozen_stays_and_what_is_due_runs() {
     assert!(sim.neurons::<Bias>("hidden").unwrap().iter().all(|b| b.0 != 0.0));
     sim.run(2).unwrap();
     assert_eq!(weights(&sim, "hidden->out"), moved);
+}
+
+#[test]
+fn learning_that_explodes_stops_with_its_step_rate_and_way_out() {
+    let fails = |rate: f64, unit: Unit| {
+        let how = TrainGradient { optimiser: Optimiser::SGD, course: Course::constant(rate), ..settings() };
+        let mut sim = Simulation::new(Seed(3));
+        how.columns(&mut sim);
+        sim.build(blueprint()).unwrap();
+        attach(&mut sim, NetworkSettings::new().input("in").hidden("hidden", unit).output("out", Unit::Identity)).unwrap();
+        attach_samples(&mut sim, samples()).unwrap();
+        train_gradient(&mut sim, how).unwrap();
+        sim.run(40).err().map(|error| error.to_string())
+    };
+    // Losses that stay finite, and such that do not.
+    for (rate, unit, what) in [(1e5, Unit::Tanh, "the mean loss of its batch is"), (1e30, Unit::Relu, "of its batch is")] {
+        let message = fails(rate, unit).expect("it diverges");
+        assert!(message.starts_with("step 0, ") && message.contains("TrainGradient diverges at update"), "{message}");
+        assert!(message.contains(what) && message.contains("lower `rate`") && message.contains("clip: Norm(1)"), "{message}");
+    }
+    assert_eq!(fails(0.5, Unit::Tanh), None);
 }
 
 #[test]

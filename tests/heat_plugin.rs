@@ -23,7 +23,7 @@ fn samples() -> Samples {
         targets: Targets::Values { width: 1, values: vec![0.0, 1.0, 1.0, 0.0] },
         class_names: Vec::new(),
     });
-    Samples { train: Arc::clone(&data), test: data, loss: Loss::BinaryCrossEntropy, window: 1 }
+    Samples { train: Arc::clone(&data), test: data, loss: Loss::BinaryCrossEntropy, steps: 1 }
 }
 
 fn network(unit: Unit) -> Simulation {

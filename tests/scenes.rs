@@ -194,3 +194,38 @@ fn files_can_couple_units_of_zero_and_one() {
     // Couplings of 0/1 units are weights: all on is best at -(1 + 1 + 1 + 2).
     assert_eq!(metric(&best("Ising(path: \"g.txt\")", "Binary"), "best_energy"), -5.0);
 }
+
+#[test]
+fn memory_is_learned_through_a_window_of_steps_and_not_at_the_last_one() {
+    let accuracy = |window: &str| metric_at_the_end("delayed_xor", &[window]);
+    assert!(accuracy("window=10") > 0.98);
+    assert!(accuracy("window=1") < 0.75, "a window of one step teaches nobody what to remember");
+}
+
+/// `test_accuracy` after all steps.
+fn metric_at_the_end(name: &str, overrides: &[&str]) -> f64 {
+    let sim = run(name, overrides);
+    lehr::network::measures(sim.world()).into_iter().find(|(name, _)| name == "test_accuracy").expect("samples to test with").1
+}
+
+#[test]
+fn the_ledger_means_the_same_while_heat_anneals_and_while_gradients_refine() {
+    let scene = checked("anneal_then_refine", &["systems[0].until=4", "systems[1].from=4", "systems[1].until=8", "steps=8"]).scene;
+    let mut sim = build(&scene).expect("a checked scene builds");
+    for step in 0..8 {
+        sim.step().expect("a step");
+        let ledger = sim.world().resource::<lehr::components::EnergyLedger>();
+        let term = |name: &str| ledger.get(name).unwrap_or_else(|| panic!("no term {name} in step {step}"));
+        let measured = lehr::network::measures(sim.world()).into_iter().find(|(name, _)| name == "train_loss").expect("samples").1;
+        let n = sim.world().resource::<lehr::network::Samples>().train.n_samples() as f64;
+        assert!((term("loss") - n * measured).abs() < 1e-4 * (1.0 + n * measured), "step {step}: {} and {}", term("loss"), n * measured);
+        let squares = |values: &[f32]| values.iter().map(|&w| f64::from(w) * f64::from(w)).sum::<f64>();
+        let weights =
+            ["measures->hidden", "hidden->grower"].map(|p| bytemuck::cast_slice(sim.synapses::<lehr::components::Weight>(p).unwrap()));
+        let biases = ["hidden", "grower"].map(|p| bytemuck::cast_slice(sim.neurons::<lehr::components::Bias>(p).unwrap()));
+        let prior = 0.5 * weights.into_iter().chain(biases).map(squares).sum::<f64>();
+        assert!((term("prior") / prior - 1.0).abs() < 1e-9, "step {step}: {} and {prior}", term("prior"));
+        assert_eq!(ledger.terms().len(), 2, "{:?}", ledger.terms());
+        assert_eq!(metric(&sim, "temperature") > 0.0, step < 4, "step {step}");
+    }
+}

@@ -13,7 +13,11 @@ use clap_complete::Shell;
     about = "Simulates neural networks that learn by thermodynamics",
     long_about = "Simulates neural networks that learn by thermodynamics.\n\n\
         A scene (RON) describes the network, what acts on it and for how long. `lehr run` takes it through its steps, \
-        headless; everything it finds goes into a run directory, from which a run can be continued, checked and compared.",
+        headless; everything it finds goes into a run directory, from which a run can be continued, checked and compared.\n\n\
+        Networks that learn: scenes/digits_anneal.ron by heat, digits_gradient.ron by gradient, anneal_then_refine.ron by both, \
+        digits_noise_aware_4bit.ron under hardware, delayed_xor.ron through time. Populations, projections, data (CSV, NPY, NPZ, \
+        IDX) and the systems AnnealWeights, TrainGradient and Evaluate are described in scenes/README.md; `lehr check` names \
+        whatever does not exist, with the nearest name that does, and `lehr info` shows what a run of one holds.",
     after_help = EXIT_CODES,
     arg_required_else_help = true,
     subcommand_required = true
@@ -75,6 +79,8 @@ Examples:
   lehr run scenes/ising_2d.ron --resume             go on after Ctrl-C, a crash or a reboot
   lehr run runs/seven --resume --steps 20000        make a finished run longer
   lehr run scenes/maxcut.ron --reps 20 --jobs 4     20 seeds, 4 at a time, one row each in runs.csv
+  lehr run scenes/digits_gradient.ron               train a network on assets/digits.csv; test_accuracy at the end
+  lehr run scenes/digits_anneal.ron --reps 5        the same by heat, with five seeds
   lehr run scenes/maxcut.ron --json | jq .energy    one JSON object a line";
 
 const CHECK_EXAMPLES: &str = "\

@@ -33,8 +33,9 @@ pub struct Samples {
     pub test: Arc<Dataset>,
     /// How wrong an answer is.
     pub loss: Loss,
-    /// Steps for which a recurrent network is shown a sample before its answer counts, 1 or more.
-    pub window: u32,
+    /// Steps of a sample, 1 or more: a recurrent network starts at rest, and its answer after the last step counts. Samples of
+    /// `steps` times as many features as there are inputs are sequences, `[step][input]`; others are shown whole at each step.
+    pub steps: u32,
 }
 
 /// Why samples do not fit a network.
@@ -87,7 +88,10 @@ pub fn attach_samples(sim: &mut Simulation, samples: Samples) -> Result<(), Samp
     let n_inputs: usize = network.plan().inputs().map(|(_, l)| l.n_neurons).sum();
     let n_outputs: usize = network.plan().outputs().map(|(_, l)| l.n_neurons).sum();
     for (part, dataset) in [("training", &samples.train), ("test", &samples.test)] {
-        for (what, found, expected) in [("features", dataset.n_features, n_inputs), ("targets", dataset.n_outputs(), n_outputs)] {
+        // Only what remembers can read a sample step by step.
+        let n_in_sequence = if network.plan().is_recurrent() { n_inputs.saturating_mul(samples.steps as usize) } else { n_inputs };
+        let n_features = if dataset.n_features == n_in_sequence { n_in_sequence } else { n_inputs };
+        for (what, found, expected) in [("features", dataset.n_features, n_features), ("targets", dataset.n_outputs(), n_outputs)] {
             if found != expected {
                 return Err(SamplesError::Misfit { part, what, found, expected });
             }
@@ -104,7 +108,7 @@ pub fn attach_samples(sim: &mut Simulation, samples: Samples) -> Result<(), Samp
 #[derive(Resource, Clone, Debug, PartialEq)]
 pub struct MeasuredOn(pub HardwareProfile);
 
-/// How well a network answers `dataset`; samples start from rest and are shown for `window` steps.
+/// How well a network answers `dataset`; samples start from rest and last `steps` steps.
 ///
 /// Under hardware, every batch is a pass of its own, with noise from the stream of the key and the batch.
 ///
@@ -118,7 +122,7 @@ pub fn score(
     hardware: Option<(&HardwareProfile, StreamKey)>,
     (products, simd): (Products, Simd),
 ) -> Score {
-    let (loss, window) = settings;
+    let (loss, steps) = settings;
     let n_samples = dataset.n_samples();
     let judge = Judge::new(dataset, loss);
     let mut score = Score::default();
@@ -126,12 +130,12 @@ pub fn score(
     let mut pass = HardwarePass::default();
     let outputs: Vec<(usize, usize)> = plan.outputs().map(|(idx, layer)| (idx, layer.n_neurons)).collect();
     let mut answer = Vec::with_capacity(dataset.n_outputs());
-    let n_steps = if plan.is_recurrent() { window.max(1) } else { 1 };
+    let n_steps = if plan.is_recurrent() { steps.max(1) } else { 1 };
     for (batch, first) in (0_u32..).zip((0..n_samples).step_by(BATCH)) {
         let samples: Vec<u32> = (first as u32..n_samples.min(first + BATCH) as u32).collect();
         activations.reset();
         for step in 0..n_steps {
-            activations.load_samples(plan, dataset, &samples);
+            activations.load_step(plan, dataset, &samples, step as usize);
             match hardware {
                 None => forward_lanes(plan, parameters, &mut activations, simd),
                 Some((profile, key)) => {
@@ -198,5 +202,5 @@ fn score_of(world: &World, samples: &Samples, dataset: &Arc<Dataset>, is_ideal: 
     let key = StreamKey::new(world.resource::<RunSeed>().0, SystemTag::named(tag), world.resource::<StepCount>().0);
     let hardware = world.get_resource::<MeasuredOn>().filter(|_| !is_ideal).map(|on| (&on.0, key));
     let parameters = network.parameters_in(world);
-    Some(score(network.plan(), &parameters, dataset, (samples.loss, samples.window), hardware, (network.products(), simd)))
+    Some(score(network.plan(), &parameters, dataset, (samples.loss, samples.steps), hardware, (network.products(), simd)))
 }

@@ -5,6 +5,11 @@
 //! batch, scaled to the sum over all samples; `decay` is the same multiple of amount / 2 times the sum of squared weights and
 //! biases that learn. Metrics: `rate`, `gradient_norm` (of the mean loss, before clipping) and `batch_loss` of the last update.
 //! With hardware, training passes run under its profile, with fresh noise each update, and weights stay f32 (straight-through).
+//!
+//! Where heat moves the same weights, the ledger goes on as heat keeps it: `loss` is the summed loss of all samples after the last
+//! update, in f32; `prior` is that of the heat; `decay` is left out, since heat does not know it; and `temperature` is 0.
+//!
+//! Learning that diverges is an error: see [`Diverged`].
 
 use bevy_ecs::resource::Resource;
 use bevy_ecs::schedule::IntoScheduleConfigs;
@@ -13,9 +18,11 @@ use bevy_ecs::system::{Res, ResMut, SystemParam};
 use crate::components::{
     Bias, EnergyLedger, FirstMoment, FirstMomentOfBias, Metrics, RunSeed, SecondMoment, SecondMomentOfBias, StepCount, Weight,
 };
-use crate::engine::network::noisy::{HardwareRunError, check_hardware};
+use crate::engine::network::heat::prior_energy;
+use crate::engine::network::noisy::{HardwareRunError, StraightThrough, check_hardware};
 use crate::engine::network::optimisers::{Clip, Course, Optimiser, SettingError, WeightDecay};
 use crate::engine::network::reverse::Learns;
+use crate::engine::network::score::target_of;
 use crate::engine::network::train::{Batches, Gradient, Hardware, LearnRows, Learned, Update};
 use crate::kernels::backward::update::StepRows;
 use crate::kernels::simd::{Simd, SimdError};
@@ -29,10 +36,13 @@ use crate::topology::nearest::did_you_mean;
 use crate::topology::{Neurons, Synapses};
 
 use super::compiled::CompiledNetwork;
-use super::samples::Samples;
+use super::heat::WeightHeat;
+use super::samples::{Samples, score};
 
 /// Name of the ledger's term of the loss.
 const LOSS: &str = "loss";
+/// Name of the ledger's term of the prior of heat.
+const PRIOR: &str = "prior";
 /// Name of the ledger's term of the weight decay.
 const DECAY: &str = "decay";
 
@@ -57,10 +67,15 @@ pub struct TrainGradient {
     pub decay: WeightDecay,
     /// Gradient clipping.
     pub clip: Clip,
+    /// Steps back through time that gradients of a recurrent network go, from 1 to those of a sample; through all of them if
+    /// `None`.
+    pub window: Option<u32>,
     /// Names of projections whose weights, and of populations whose biases, do not learn.
     pub frozen: Vec<String>,
     /// The hardware that training passes run under.
     pub hardware: Option<HardwareProfile>,
+    /// How gradients go through its converters.
+    pub straight_through: StraightThrough,
 }
 
 impl Default for TrainGradient {
@@ -75,8 +90,10 @@ impl Default for TrainGradient {
             updates_per_step: None,
             decay: WeightDecay::None,
             clip: Clip::None,
+            window: None,
             frozen: Vec::new(),
             hardware: None,
+            straight_through: StraightThrough::Clipped,
         }
     }
 }
@@ -93,6 +110,14 @@ pub enum TrainError {
     /// There is nothing to learn from.
     #[error("there is no sample to learn from")]
     NoSamples,
+    /// Gradients would go back further than samples last.
+    #[error("window is {window}, and a sample lasts {steps} steps: use 1 to {steps}")]
+    Window {
+        /// Steps of the window.
+        window: u32,
+        /// Steps of a sample.
+        steps: u32,
+    },
     /// A frozen name is neither projection nor population of the network.
     #[error("no projection or population \"{name}\" of the network to freeze{hint}")]
     Unknown {
@@ -112,6 +137,25 @@ pub enum TrainError {
     Simd(#[from] SimdError),
 }
 
+/// A batch whose mean loss is this many times the larger of the first batch's and that of the answer 0 has exploded.
+pub const EXPLODED: f64 = 1e3;
+
+/// Learning has diverged: the loss of a batch or its gradient is not finite, or the loss is [`EXPLODED`] times the larger of the
+/// loss of the first batch of the run and that of a network whose outputs are all 0.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "TrainGradient diverges at update {update}: {what}; its rate is {rate}: lower `rate`, let it rise by `warm_up`, or limit gradients \
+     by `clip`, such as clip: Norm(1)"
+)]
+pub struct Diverged {
+    /// Number of the update, from 1.
+    pub update: u64,
+    /// Which number is out of bounds.
+    pub what: String,
+    /// Learning rate of the update.
+    pub rate: f64,
+}
+
 /// What is learned with, beside the settings.
 #[derive(Resource)]
 struct Trainer {
@@ -122,13 +166,17 @@ struct Trainer {
     gradient: Gradient,
     learns: Learns,
     batches: Batches,
+    /// Mean loss of the answer 0 to the samples.
+    loss_of_zero: f64,
 }
 
 /// How far training has come.
-#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
 pub struct TrainingProgress {
     /// Updates so far.
     pub updates: u64,
+    /// Mean loss of the batch of the first update, before it.
+    pub first_loss: f64,
 }
 
 impl Checkpointed for TrainingProgress {
@@ -136,10 +184,12 @@ impl Checkpointed for TrainingProgress {
 
     fn save(&self, snapshot: &mut Snapshot) {
         snapshot.put("training/updates", &[self.updates]);
+        snapshot.put("training/first_loss", &[self.first_loss]);
     }
 
     fn load(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         self.updates = snapshot.get_n::<u64>("training/updates", 1)?[0];
+        self.first_loss = snapshot.get_n::<f64>("training/first_loss", 1)?[0];
         Ok(())
     }
 }
@@ -153,7 +203,12 @@ impl TrainGradient {
         let mut errors = Vec::new();
         self.optimiser.validate(self.decay, self.clip, &mut errors);
         self.course.validate(&mut errors);
-        let counts = [("every", self.every), ("batch", self.batch as u64), ("updates_per_step", self.updates_per_step.unwrap_or(1))];
+        let counts = [
+            ("every", self.every),
+            ("batch", self.batch as u64),
+            ("updates_per_step", self.updates_per_step.unwrap_or(1)),
+            ("window", u64::from(self.window.unwrap_or(1))),
+        ];
         for (name, value) in counts.into_iter().filter(|(_, value)| *value == 0) {
             errors.push(SettingError { name, value: value as f64, must: "1 or more" });
         }
@@ -199,6 +254,9 @@ pub fn train_gradient(sim: &mut Simulation, settings: TrainGradient) -> Result<(
         return Err(TrainError::NoSamples);
     }
     let plan = network.plan();
+    if let Some(window) = settings.window.filter(|&window| window > samples.steps) {
+        return Err(TrainError::Window { window, steps: samples.steps });
+    }
     let names = || plan.blocks.iter().map(|b| b.name.as_str()).chain(plan.layers.iter().map(|l| l.name.as_str()));
     if let Some(name) = settings.frozen.iter().find(|name| !names().any(|n| n == *name)) {
         return Err(TrainError::Unknown { name: name.clone(), hint: did_you_mean(name, names()) });
@@ -217,7 +275,8 @@ pub fn train_gradient(sim: &mut Simulation, settings: TrainGradient) -> Result<(
     let learns = settings.learns(network);
     let batches = Batches::new(world.resource::<RunSeed>().0, samples.train.n_samples(), settings.batch);
     let gradient = Gradient::new(simd, 1, learns.clone());
-    sim.insert_resource(Trainer { settings, simd, made_for: None, gradient, learns, batches });
+    let loss_of_zero = loss_of_zero(samples);
+    sim.insert_resource(Trainer { settings, simd, made_for: None, gradient, learns, batches, loss_of_zero });
     sim.state(TrainingProgress::default());
     sim.add_systems(Phase::Learn, learn.run_if(is_due));
     Ok(())
@@ -274,9 +333,10 @@ fn learn(
     seed: Res<RunSeed>,
     ledger: Res<EnergyLedger>,
     metrics: Res<Metrics>,
-) {
+    (heat, step): (Option<Res<WeightHeat>>, Res<StepCount>),
+) -> bevy_ecs::error::Result {
     trainer.follow(&network, &samples, &seed);
-    let Trainer { settings, gradient, learns, batches, .. } = &mut *trainer;
+    let Trainer { settings, gradient, learns, batches, loss_of_zero, simd, .. } = &mut *trainer;
     let mut rows = learnables.rows(&network);
     let n_samples = samples.train.n_samples();
     let (mut last, mut rate) = (Learned::default(), f64::NAN);
@@ -290,17 +350,65 @@ fn learn(
         }
         last = gradient.update(network.plan(), &mut rows, samples.loss, &samples.train, batch, &update);
         n_batch = batch.len();
+        let mean = last.loss / n_batch as f64;
+        if progress.updates == 0 {
+            progress.first_loss = mean;
+        }
         progress.updates += 1;
+        let bound = EXPLODED * progress.first_loss.max(*loss_of_zero).max(SMALLEST_LOSS);
+        if let Some(what) = out_of_bounds(mean, last.norm, bound) {
+            return Err(Diverged { update: progress.updates, what, rate }.into());
+        }
     }
     let mean = last.loss / n_batch as f64;
-    ledger.set(LOSS, mean * n_samples as f64);
-    if settings.decay.amount() > 0.0 {
-        let half = 0.5 * f64::from(settings.decay.amount()) * n_samples as f64;
-        ledger.set(DECAY, half * square_sum(&rows, learns));
+    match heat.as_ref().and_then(|heat| heat.settings_at(step.0)) {
+        Some(heat) => {
+            let parameters = rows.parameters();
+            let all = score(network.plan(), &parameters, &samples.train, (samples.loss, samples.steps), None, (network.products(), *simd));
+            ledger.set(LOSS, all.loss);
+            ledger.set(PRIOR, prior_energy(&parameters.to_owned(), heat));
+            if !heat.acts_at(step.0) {
+                metrics.set("temperature", 0.0);
+                metrics.remove("acceptance");
+            }
+        }
+        None => {
+            ledger.set(LOSS, mean * n_samples as f64);
+            if settings.decay.amount() > 0.0 {
+                let half = 0.5 * f64::from(settings.decay.amount()) * n_samples as f64;
+                ledger.set(DECAY, half * square_sum(&rows, learns));
+            }
+        }
     }
     metrics.set("rate", rate);
     metrics.set("gradient_norm", last.norm);
     metrics.set("batch_loss", mean);
+    Ok(())
+}
+
+/// Losses below this are rounding, and no measure of an explosion.
+const SMALLEST_LOSS: f64 = 1e-6;
+
+/// What has diverged, if anything has.
+fn out_of_bounds(mean_loss: f64, norm: f64, bound: f64) -> Option<String> {
+    if !mean_loss.is_finite() {
+        Some(format!("the loss of its batch is {mean_loss}"))
+    } else if !norm.is_finite() {
+        Some(format!("the norm of its gradient is {norm}"))
+    } else if mean_loss > bound {
+        Some(format!(
+            "the mean loss of its batch is {mean_loss:.3e}, more than {EXPLODED} times what learning began with, and what the answer 0 costs"
+        ))
+    } else {
+        None
+    }
+}
+
+/// The mean loss of a network whose outputs are all 0.
+fn loss_of_zero(samples: &Samples) -> f64 {
+    let (dataset, zeros) = (&samples.train, vec![0.0; samples.train.n_outputs()]);
+    let losses = (0..dataset.n_samples()).map(|i| samples.loss.value(&zeros, target_of(dataset, i)));
+    losses.sum::<f64>() / dataset.n_samples().max(1) as f64
 }
 
 impl Trainer {
@@ -314,11 +422,14 @@ impl Trainer {
             return;
         }
         self.learns = self.settings.learns(network);
-        let window = if network.plan().is_recurrent() { samples.window.max(1) as usize } else { 1 };
-        self.gradient = Gradient::new(self.simd, window, self.learns.clone()).multiplied_by(network.products());
+        let steps = if network.plan().is_recurrent() { samples.steps.max(1) as usize } else { 1 };
+        let window = self.settings.window.map_or(steps, |window| steps.min(window as usize));
+        let gradient = Gradient::new(self.simd, window, self.learns.clone()).multiplied_by(network.products());
+        self.gradient = gradient.at_the_end_of(steps);
         let profile = self.settings.hardware.clone().filter(|profile| !profile.is_ideal());
+        let straight_through = self.settings.straight_through;
         let key = StreamKey::new(seed.0, SystemTag::named("train hardware"), 0);
-        self.gradient.set_hardware(profile.map(|profile| Hardware { profile, key }));
+        self.gradient.set_hardware(profile.map(|profile| Hardware { profile, key, straight_through }));
         self.made_for = Some(network.structure_epoch());
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn build_network(scene: &Scene, model: &NetworkModel) -> Result<Simul
     network::attach(&mut sim, NetworkSettings { populations, recurrent, products: model.products })?;
     if let Some(data) = &model.data {
         let (train, test) = data.prepare(scene.seed);
-        let samples = Samples { train: Arc::new(train), test: Arc::new(test), loss: model.loss, window: 1 };
+        let samples = Samples { train: Arc::new(train), test: Arc::new(test), loss: model.loss, steps: data.steps };
         network::attach_samples(&mut sim, samples)?;
         if let Some(profile) = model.hardware.as_ref().filter(|profile| !profile.is_ideal()) {
             network::measure_on(&mut sim, profile.clone())?;

@@ -152,9 +152,18 @@ pub struct Data {
     pub is_standardised: bool,
     /// Number by which all features are divided.
     pub divisor: f32,
+    /// Steps that a recurrent network is given for a sample.
+    pub steps: u32,
+    /// True if the features of a sample are those of its steps, one after another; false if each step shows them all.
+    pub is_sequence: bool,
 }
 
 impl Data {
+    /// Features of a sample that the network sees at once.
+    pub fn n_inputs(&self) -> usize {
+        if self.is_sequence { self.samples.n_features / self.steps.max(1) as usize } else { self.samples.n_features }
+    }
+
     /// The samples to learn from and those to test with, prepared for a run with `seed`.
     pub fn prepare(&self, seed: Seed) -> (Dataset, Dataset) {
         let (mut train, mut test) = match &self.test {

@@ -58,6 +58,11 @@ impl Preflight {
         self.add_bytes(n_samples.saturating_mul(floats).saturating_mul(4));
     }
 
+    /// What gradients keep of a batch: activations, sums and those of the step before, of each step that they go back through.
+    pub(super) fn add_tape(&mut self, n_samples: u64, window: u64) {
+        self.add_bytes(self.neurons.saturating_mul(12).saturating_mul(n_samples).saturating_mul(window));
+    }
+
     pub(super) fn add_system(&mut self, system: &System) {
         let replicas = u64::from(system.n_replicas);
         if replicas > 1 {

@@ -27,6 +27,8 @@ pub const CASES: &[Case] = &[
     case("spin_glass_tempering", "spin_glass_tempering", &[], 4),
     case("anneal_then_refine", "anneal_then_refine", &[], 2),
     case("anneal_then_refine both", "anneal_then_refine", &["systems[0].until=2", "systems[1].from=2", "systems[1].until=4"], 4),
+    case("delayed_xor", "delayed_xor", &[], 3),
+    case("delayed_xor by heat", "delayed_xor", &["samples=100", "systems=[AnnealWeights(proposals_per_step: 40)]"], 3),
     case("digits_anneal", "digits_anneal", &[], 2),
     case("digits_gradient", "digits_gradient", &[], 2),
     case("digits_noise_aware_4bit", "digits_noise_aware_4bit", &[], 2),

@@ -102,6 +102,24 @@ impl Activations {
         self.load(plan, samples.len(), |k| dataset.sample(samples[k] as usize));
     }
 
+    /// Writes the features of sample `samples[k]` at one step of its time to lane k of the inputs.
+    ///
+    /// A sample of as many features as there are inputs shows the same ones at each step. One of several times as many is a
+    /// sequence: the inputs of its first step, those of the second, and so on.
+    ///
+    /// # Panics
+    /// If there are more samples than lanes were made for, or the sample ends before the step does.
+    pub fn load_step(&mut self, plan: &NetworkPlan, dataset: &Dataset, samples: &[u32], step: usize) {
+        let n_inputs: usize = plan.inputs().map(|(_, l)| l.n_neurons).sum();
+        if dataset.n_features == n_inputs {
+            return self.load_samples(plan, dataset, samples);
+        }
+        assert!(samples.len() <= self.n_samples, "{} samples for the lanes of {}", samples.len(), self.n_samples);
+        let at = step * n_inputs..(step + 1) * n_inputs;
+        assert!(at.end <= dataset.n_features, "{} features of a sample at step {step} of {n_inputs} inputs", dataset.n_features);
+        self.load(plan, samples.len(), |k| &dataset.sample(samples[k] as usize)[at.clone()]);
+    }
+
     /// Writes samples that follow each other, row-major `[sample][value]`, to the inputs.
     ///
     /// # Panics

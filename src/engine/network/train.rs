@@ -15,7 +15,7 @@ use crate::units::Seed;
 use super::forward::forward_lanes;
 use super::lanes::Activations;
 use super::losses::{Loss, Target};
-use super::noisy::HardwarePass;
+use super::noisy::{HardwarePass, StraightThrough};
 use super::optimisers::{Clip, Optimiser, WeightDecay};
 use super::parameters::{Parameters, ParametersRef};
 use super::reverse::{Deltas, Learns, Sources};
@@ -148,6 +148,8 @@ pub struct Hardware {
     pub profile: HardwareProfile,
     /// Seed, system and step name the pass; whoever trains sets the step.
     pub key: StreamKey,
+    /// How gradients go through its converters.
+    pub straight_through: StraightThrough,
 }
 
 /// Gradients of batches over a plan, with the memory that they take.
@@ -155,8 +157,12 @@ pub struct Hardware {
 pub struct Gradient {
     simd: Simd,
     products: Products,
-    /// Steps of the window; one of a feed-forward network.
+    /// Steps that gradients go back through; one of a feed-forward network.
     window: usize,
+    /// Steps of a sample, `window` or more.
+    steps: usize,
+    /// Membrane potentials with which the window begins, by layer.
+    potentials: Vec<Vec<f32>>,
     learns: Learns,
     /// What each step of the window left behind.
     tape: Vec<Activations>,
@@ -170,9 +176,9 @@ pub struct Gradient {
 }
 
 impl Gradient {
-    /// Gradients over windows of `window` steps.
+    /// Gradients over samples of `window` steps, all of which they go back through.
     ///
-    /// A sample of a recurrent network starts at rest; each step of the window sees its features (if a sample has `window` times
+    /// A sample of a recurrent network starts at rest; each step sees its features (if a sample has as many times
     /// as many features as there are inputs, the next ones at each step), and the loss is that of the last step.
     ///
     /// # Panics
@@ -183,6 +189,8 @@ impl Gradient {
             simd,
             products: Products::Ordered,
             window,
+            steps: window,
+            potentials: Vec::new(),
             learns,
             tape: Vec::new(),
             passes: Vec::new(),
@@ -198,6 +206,18 @@ impl Gradient {
     #[must_use]
     pub fn multiplied_by(mut self, products: Products) -> Self {
         self.products = products;
+        self
+    }
+
+    /// Samples last `steps` steps, and gradients go back through the last ones of them only: truncated backpropagation through
+    /// time (Williams, Peng 1990). What the network remembers when the window begins is held fixed.
+    ///
+    /// # Panics
+    /// If the window is longer.
+    #[must_use]
+    pub fn at_the_end_of(mut self, steps: usize) -> Self {
+        assert!(self.window <= steps, "a window of {} in samples of {steps} steps", self.window);
+        self.steps = steps;
         self
     }
 
@@ -293,19 +313,27 @@ impl Gradient {
             self.deltas = Deltas::new(plan, &self.tape[0]);
         }
         self.passes.resize_with(if self.hardware.is_some() { self.window } else { 0 }, HardwarePass::default);
-        for step in 0..self.window {
-            let (past, now) = self.tape.split_at_mut(step);
-            match past.last() {
-                _ if !plan.is_recurrent() => {}
-                None => now[0].reset(),
-                Some(before) => follow(&mut now[0], before),
+        if plan.is_recurrent() {
+            self.tape[0].reset();
+        }
+        // Steps before the window leave their state in its first place, and nothing else.
+        let before_window = self.steps - self.window;
+        for step in 0..self.steps {
+            let at = step.saturating_sub(before_window);
+            let (past, now) = self.tape.split_at_mut(at);
+            if let Some(before) = past.last().filter(|_| plan.is_recurrent()) {
+                follow(&mut now[0], before);
             }
-            load(plan, &mut now[0], dataset, samples, step);
+            if step == before_window {
+                self.potentials.clone_from(&now[0].membranes);
+            }
+            now[0].load_step(plan, dataset, samples, step);
             match &self.hardware {
                 None => forward_lanes(plan, parameters, &mut now[0], self.simd),
-                Some(Hardware { profile, key }) => {
+                Some(Hardware { profile, key, straight_through }) => {
                     let key = key.sweep(step as u32);
-                    self.passes[step].forward(plan, parameters, &mut now[0], profile, key, self.simd);
+                    self.passes[at].notes_saturation = *straight_through == StraightThrough::Clipped;
+                    self.passes[at].forward(plan, parameters, &mut now[0], profile, key, self.simd);
                 }
             }
         }
@@ -314,19 +342,13 @@ impl Gradient {
     }
 
     fn sweep(&mut self, plan: &NetworkPlan, parameters: &ParametersRef<'_>, step: usize) {
-        let at_rest;
-        let potentials = match step.checked_sub(1) {
-            Some(before) => &self.tape[before].membranes,
-            None => {
-                at_rest = self.tape[0].membranes.iter().map(|m| vec![0.0; m.len()]).collect::<Vec<_>>();
-                &at_rest
-            }
-        };
+        let potentials = step.checked_sub(1).map_or(&self.potentials, |before| &self.tape[before].membranes);
         let as_read = match &self.hardware {
             None => parameters.clone(),
             Some(_) => self.passes[step].parameters(parameters),
         };
-        self.deltas.sweep(plan, &as_read, &self.tape[step], potentials, self.simd);
+        let pass = self.hardware.is_some().then(|| &self.passes[step]);
+        self.deltas.sweep(plan, &as_read, &self.tape[step], potentials, pass, self.simd);
     }
 
     /// Steps all weights and biases by the gradients of a window of one step; returns the norm of the gradient.
@@ -379,24 +401,6 @@ fn reset(plan: &NetworkPlan, gradients: &mut Parameters) {
 fn follow(now: &mut Activations, before: &Activations) {
     for (now, before) in now.layers.iter_mut().zip(&before.layers).chain(now.membranes.iter_mut().zip(&before.membranes)) {
         now.copy_from_slice(before);
-    }
-}
-
-/// Writes the features of `samples` at one step of the window to the inputs.
-fn load(plan: &NetworkPlan, activations: &mut Activations, dataset: &Dataset, samples: &[u32], step: usize) {
-    let n_inputs: usize = plan.inputs().map(|(_, l)| l.n_neurons).sum();
-    if dataset.n_features == n_inputs {
-        return activations.load_samples(plan, dataset, samples);
-    }
-    let mut first = step * n_inputs;
-    assert!(first + n_inputs <= dataset.n_features, "{} features of a sample at step {step} of {n_inputs} inputs", dataset.n_features);
-    for (idx, layer) in plan.inputs() {
-        for neuron in 0..layer.n_neurons {
-            for (lane, &sample) in activations.row_mut(idx, neuron).iter_mut().zip(samples) {
-                *lane = dataset.sample(sample as usize)[first + neuron];
-            }
-        }
-        first += layer.n_neurons;
     }
 }
 

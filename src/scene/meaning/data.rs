@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::data::{
-    CsvOptions, DataError, Dataset, Place, Targets, Task, align_classes, read_csv, read_idx, read_npy, read_npz, two_spirals,
+    CsvOptions, DataError, Dataset, Place, Targets, Task, align_classes, delayed_xor, read_csv, read_idx_within, read_npy, read_npz_within,
+    two_spirals,
 };
 use crate::engine::network::Loss;
 use crate::units::Seed;
@@ -11,11 +12,17 @@ use crate::units::Seed;
 use super::super::checked_network::Data;
 use super::super::code::Code;
 use super::super::report::FilePlace;
-use super::super::wire::{CsvWire, DataWire, LossWire, NpzWire, PairWire, SceneWire, SourceWire, TaskWire};
+use super::super::wire::{CsvWire, DataWire, LossWire, NpzWire, PairWire, SceneWire, SourceWire, TaskWire, TimeWire};
 use super::Checker;
+use super::spin_network::index;
 
 /// Most samples of a generated set.
 const MAX_SAMPLES: u64 = 1 << 24;
+
+/// Most bytes that a compressed file may unpack to.
+const MAX_UNPACKED: u64 = 1 << 34;
+/// Most steps of a sample.
+const MAX_STEPS: u64 = 1 << 16;
 
 /// Samples to learn from, and those to test with if they come apart.
 type Tables = (Dataset, Option<Dataset>);
@@ -27,11 +34,20 @@ impl Checker<'_> {
             TaskWire::Classes => Task::Classes,
             TaskWire::Values => Task::Values,
         };
+        let steps = match wire.time {
+            TimeWire::Once => 1,
+            TimeWire::Shown(steps) | TimeWire::Sequence(steps) => steps,
+        };
+        if !(1..=MAX_STEPS).contains(&steps) {
+            self.complain(Code::OutOfRange, "data.time", format!("a sample lasts {steps} steps")).advise(format!("use 1 to {MAX_STEPS}"));
+        }
+        // What is unpacked has to fit as what is read has.
+        let limit = self.around.memory_limit.min(MAX_UNPACKED);
         let tables = match &wire.source {
             SourceWire::Csv(csv) => self.csv(csv, task),
             SourceWire::Npy(pair) => self.pair(pair, |inputs, targets| read_npy(inputs, targets, task)),
-            SourceWire::Npz(npz) => self.npz(npz, task),
-            SourceWire::Idx(pair) => self.pair(pair, |inputs, targets| read_idx(inputs, targets, task)),
+            SourceWire::Npz(npz) => self.npz(npz, task, limit),
+            SourceWire::Idx(pair) => self.pair(pair, |inputs, targets| read_idx_within(inputs, targets, task, limit)),
             SourceWire::Samples(samples) => self.listed(samples, task).map(|samples| (samples, None)),
             SourceWire::TwoSpirals(s) => {
                 if s.samples < 2 || s.samples % 2 == 1 || s.samples > MAX_SAMPLES {
@@ -43,6 +59,22 @@ impl Checker<'_> {
                 self.within("data.source.noise", s.noise, 0.0, 1e3);
                 Some((two_spirals((s.samples / 2) as usize, s.turns, s.noise, Seed(s.instance)), None))
             }
+            SourceWire::DelayedXor(x) => {
+                for (field, value, least) in [("samples", x.samples, 1), ("distractors", x.distractors, 0)] {
+                    if !(least..=MAX_SAMPLES).contains(&value) {
+                        self.complain(Code::OutOfRange, &format!("data.source.{field}"), format!("{field} is {value}"))
+                            .advise(format!("use {least} to {MAX_SAMPLES}"));
+                        return None;
+                    }
+                }
+                let floats = x.samples.saturating_mul(x.distractors + 2);
+                if floats.saturating_mul(4) > self.around.memory_limit {
+                    let message = format!("{} sequences of {} bits would take {} bytes", x.samples, x.distractors + 2, floats * 4);
+                    self.complain(Code::MemoryLimit, "data.source", message);
+                    return None;
+                }
+                Some((delayed_xor(index(x.samples), index(x.distractors), Seed(x.instance)), None))
+            }
         };
         // What the fields say is judged whether or not the files could be read.
         if wire.test.is_finite() && !(0.0..1.0).contains(&wire.test) {
@@ -52,7 +84,14 @@ impl Checker<'_> {
         if divisor == 0.0 {
             self.complain(Code::OutOfRange, "data.divide_by", "divide_by is 0").advise("use another number; 1 leaves the features alone");
         }
+        let steps = steps.clamp(1, MAX_STEPS) as u32;
+        let is_sequence = matches!(wire.time, TimeWire::Sequence(_));
         let (samples, test) = tables?;
+        if is_sequence && !samples.n_features.is_multiple_of(steps as usize) {
+            let message = format!("{} features of a sample are not {steps} steps of equally many", samples.n_features);
+            self.complain(Code::CountMismatch, "data.time", message)
+                .advise("a sequence has steps x inputs features, those of the first step first; leave other columns out by `ignore`");
+        }
         if test.is_some() && wire.test > 0.0 {
             self.complain(Code::Unsupported, "data.test", "samples to test with come from a file, and a share is kept for the test too")
                 .advise("keep one of the two");
@@ -65,7 +104,8 @@ impl Checker<'_> {
         let is_stratified = wire.stratify;
         let (samples, test) = (Arc::new(samples), test.map(Arc::new));
         let split_seed = wire.split_seed.map(Seed);
-        Some(Data { samples, test, test_share: wire.test, is_stratified, split_seed, is_standardised: wire.standardise, divisor })
+        let (test_share, is_standardised) = (wire.test, wire.standardise);
+        Some(Data { samples, test, test_share, is_stratified, split_seed, is_standardised, divisor, steps, is_sequence })
     }
 
     /// How wrong an answer is: as the scene says, or as the data suggest.
@@ -162,15 +202,15 @@ impl Checker<'_> {
         }
     }
 
-    fn npz(&mut self, wire: &NpzWire, task: Task) -> Option<Tables> {
+    fn npz(&mut self, wire: &NpzWire, task: Task, limit: u64) -> Option<Tables> {
         let (file, bytes) = self.read_file("data.source.path", &wire.path)?;
         let file = file.display().to_string();
-        let train = read_npz(&file, &bytes, &wire.inputs, &wire.targets, task);
+        let train = read_npz_within(&file, &bytes, (&wire.inputs, &wire.targets), task, limit);
         let train = self.readable("data.source.path", train)?;
         match (&wire.test_inputs, &wire.test_targets) {
             (None, None) => Some((train, None)),
             (Some(inputs), Some(targets)) => {
-                let test = read_npz(&file, &bytes, inputs, targets, task);
+                let test = read_npz_within(&file, &bytes, (inputs, targets), task, limit);
                 let test = self.readable("data.source.test_inputs", test)?;
                 self.agreeing("data.source.test_inputs", train, test)
             }

@@ -2,6 +2,7 @@
 
 use crate::engine::methods::TemperatureRange;
 use crate::engine::network::heat::{Adaptation, HeatBatch, HeatMethod, HeatSchedule, HeatSettings, VisitOrder};
+use crate::engine::network::noisy::StraightThrough;
 use crate::engine::network::optimisers::{Clip, Course, Optimiser, Schedule, WeightDecay};
 use crate::network::TrainGradient;
 use crate::plan::network::HardwareProfile;
@@ -10,7 +11,7 @@ use super::super::checked_network::{Data, DirectedProjection, NetworkSystem, Neu
 use super::super::code::Code;
 use super::super::wire::{
     AnnealWeightsWire, ClipWire, DecayWire, HeatBatchWire, HeatMethodWire, HeatScheduleWire, OptimiserWire, RateWire, SceneWire,
-    SystemWire, TrainGradientWire, VisitOrderWire,
+    StraightThroughWire, SystemWire, TrainGradientWire, VisitOrderWire,
 };
 use super::Checker;
 use super::spin_network::index;
@@ -70,11 +71,6 @@ impl Checker<'_> {
                     }
                 }
                 SystemWire::AnnealWeights(w) => {
-                    if let Some(delayed) = parts.1.iter().find(|p| p.is_recurrent) {
-                        let message =
-                            format!("projection \"{}\" is recurrent, and heat moves weights of networks without memory", delayed.name);
-                        self.complain(Code::Unsupported, &path, message).advise("train it by TrainGradient(), or leave the projection out");
-                    }
                     if let Some(heat) = self.anneal_weights(&path, w, steps) {
                         systems.push(NetworkSystem::Anneal(heat));
                     }
@@ -84,6 +80,15 @@ impl Checker<'_> {
                         .advise("use TrainGradient(...), AnnealWeights(...) or Evaluate(), or make the populations Spins(...)");
                 }
             }
+        }
+        if let Some(data) = data.filter(|d| d.steps > 1)
+            && !parts.1.iter().any(|p| p.is_recurrent)
+            && parts.1.len() == wire.projections.len()
+        {
+            let message =
+                format!("a sample lasts {} steps, and no projection is recurrent: nothing remembers the steps before", data.steps);
+            self.complain(Code::NothingToDo, "data.time", message)
+                .advise("write `recurrent: true` in a projection, such as one of a population onto itself, or leave `time` out");
         }
         if wire.systems.is_empty() {
             self.complain(Code::NothingToDo, "systems", "no system does anything with the neurons")
@@ -198,6 +203,13 @@ impl Checker<'_> {
         let at = |field: &str| format!("{path}.{field}");
         let batch = self.count(&at("batch"), w.batch, 1);
         let updates_per_step = w.updates_per_step.map(|n| u64::from(self.count(&at("updates_per_step"), n, 1)));
+        let steps_of_sample = data.map_or(u32::MAX, |d| d.steps);
+        let span = w.window.map(|n| self.count(&at("window"), n, 1));
+        if let Some(span) = span.filter(|&n| n > steps_of_sample) {
+            let message = format!("window is {span}, and a sample lasts {steps_of_sample}");
+            self.complain(Code::OutOfRange, &at("window"), message)
+                .advise("use as many steps as a sample lasts or fewer; `time` in `data` says how many that is");
+        }
         for name in &w.frozen {
             let names: Vec<&str> = parts.0.iter().map(|p| p.name.as_str()).chain(parts.1.iter().map(|p| p.name.as_str())).collect();
             if !names.contains(&name.as_str()) {
@@ -263,8 +275,13 @@ impl Checker<'_> {
                 ClipWire::Norm(norm) => Clip::Norm(self.within(&at("clip"), norm, 1e-12, 1e12) as f32),
                 ClipWire::Value(size) => Clip::Value(self.within(&at("clip"), size, 1e-12, 1e12) as f32),
             },
+            window: span,
             frozen: w.frozen.clone(),
             hardware: hardware.filter(|_| w.noise_aware).cloned(),
+            straight_through: match w.straight_through {
+                StraightThroughWire::Clipped => StraightThrough::Clipped,
+                StraightThroughWire::Plain => StraightThrough::Plain,
+            },
         };
         if self.complaints.len() == start
             && let Err(errors) = settings.validate()

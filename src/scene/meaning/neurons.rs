@@ -6,7 +6,7 @@ use crate::plan::network::{Gate, Lif, Unit};
 use crate::topology::generate::{Initial, Placement};
 
 use super::super::checked::Model;
-use super::super::checked_network::{Data, FirstBiases, NetworkModel, NeuronPopulation};
+use super::super::checked_network::{Data, FirstBiases, NetworkModel, NetworkSystem, NeuronPopulation};
 use super::super::code::Code;
 use super::super::hardware::read_hardware;
 use super::super::preflight::Preflight;
@@ -67,6 +67,11 @@ impl Checker<'_> {
         // 2. What joins them, and what happens.
         let projections = self.directed(wire, &names, &populations, &mut preflight);
         let system = self.neuron_systems(wire, data.as_ref(), (&populations, &projections), (steps, hardware.as_ref()));
+        for (train, data) in system.iter().flat_map(|(systems, _)| systems).zip(data.iter().cycle()) {
+            if let NetworkSystem::Train(train) = train {
+                preflight.add_tape(train.batch.min(data.samples.n_samples()) as u64, u64::from(train.window.unwrap_or(data.steps)));
+            }
+        }
         let are_known = counts.iter().all(Option::is_some);
         let model = system.filter(|_| are_known).map(|(systems, steps)| {
             (Model::Network(NetworkModel { populations, projections, data, loss, hardware, products, systems }), steps)
@@ -103,13 +108,14 @@ impl Checker<'_> {
         }
         for (role, what) in [(RoleWire::Input, "features"), (RoleWire::Output, "outputs")] {
             let members: Vec<usize> = (0..neurons.len()).filter(|&i| neurons[i].role == role).collect();
-            let wanted = data.map(|d| if role == RoleWire::Input { d.samples.n_features } else { d.samples.n_outputs() } as u64);
+            let wanted = data.map(|d| if role == RoleWire::Input { d.n_inputs() } else { d.samples.n_outputs() } as u64);
             let unknown: Vec<usize> = members.iter().copied().filter(|&i| counts[i].is_none()).collect();
             let known: u64 = members.iter().filter_map(|&i| counts[i]).fold(0, u64::saturating_add);
             match (wanted, unknown.as_slice()) {
                 (Some(wanted), [one]) if known < wanted => counts[*one] = Some(wanted - known),
                 (Some(wanted), []) if !members.is_empty() && known != wanted => {
                     let (first, rest) = (neurons[members[0]], if members.len() > 1 { " and others" } else { "" });
+                    let what = if data.is_some_and(|d| d.is_sequence && role == RoleWire::Input) { "features a step" } else { what };
                     let what =
                         if role == RoleWire::Output && data.is_some_and(|d| !d.samples.class_names.is_empty()) { "classes" } else { what };
                     let message = format!("\"{}\"{rest} have {known} neurons, and the samples have {wanted} {what}", first.name);

@@ -25,6 +25,21 @@ pub struct DataWire {
     /// Number by which all features are divided.
     #[serde(default = "unit")]
     pub divide_by: f64,
+    /// How long a sample lasts for a recurrent network, and what it shows at each step.
+    #[serde(default)]
+    pub time: TimeWire,
+}
+
+/// How long a sample lasts for a recurrent network, and what it shows at each step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum TimeWire {
+    /// One step.
+    #[default]
+    Once,
+    /// This many steps, each with all features.
+    Shown(u64),
+    /// This many steps; features are those of the first step, then those of the second, and so on.
+    Sequence(u64),
 }
 
 fn yes() -> bool {
@@ -60,6 +75,8 @@ pub enum SourceWire {
     Samples(Vec<(Vec<f64>, Vec<f64>)>),
     /// Two interleaved spirals.
     TwoSpirals(SpiralsWire),
+    /// Sequences of bits: is exactly one of the first two on?
+    DelayedXor(DelayedXorWire),
 }
 
 /// `Csv(path: "iris.csv", target: "label")`.
@@ -134,6 +151,24 @@ pub struct SpiralsWire {
 impl Default for SpiralsWire {
     fn default() -> Self {
         SpiralsWire { samples: 194, turns: 3.0, noise: 0.0, instance: 0 }
+    }
+}
+
+/// `DelayedXor(samples: 1000, distractors: 8)`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DelayedXorWire {
+    /// Number of sequences.
+    pub samples: u64,
+    /// Bits that follow the two that count.
+    pub distractors: u64,
+    /// Number of the random instance.
+    pub instance: u64,
+}
+
+impl Default for DelayedXorWire {
+    fn default() -> Self {
+        DelayedXorWire { samples: 1000, distractors: 8, instance: 0 }
     }
 }
 

@@ -44,12 +44,27 @@ pub struct TrainGradientWire {
     /// Gradient clipping.
     #[serde(default)]
     pub clip: ClipWire,
+    /// Steps back through time that gradients go; all steps of a sample if left out.
+    pub window: Option<u64>,
     /// True to train under the scene's hardware, false to meet it in the test only.
     #[serde(default = "yes")]
     pub noise_aware: bool,
+    /// How gradients go through the converters of that hardware.
+    #[serde(default)]
+    pub straight_through: StraightThroughWire,
     /// Populations and projections that do not learn.
     #[serde(default)]
     pub frozen: Vec<String>,
+}
+
+/// How gradients go through converters.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub enum StraightThroughWire {
+    /// As if they were not there, and not at all where one saturates.
+    #[default]
+    Clipped,
+    /// As if they were not there.
+    Plain,
 }
 
 fn yes() -> bool {

@@ -13,13 +13,13 @@ mod scene;
 mod systems;
 
 pub use couplings::{CouplingsWire, HopfieldRule, MeanFieldStrengths, StrengthsWire};
-pub use data::{CsvWire, DataWire, LossWire, NpzWire, PairWire, SourceWire, TaskWire};
+pub use data::{CsvWire, DataWire, LossWire, NpzWire, PairWire, SourceWire, TaskWire, TimeWire};
 pub use hardware::{
     GranularityWire, HardwareWire, InputRangeWire, NoiseWire, OrderWire, OutputRangeWire, OutputUnitWire, RoundingWire, SchemeWire,
 };
 pub use learning::{
-    AnnealWeightsWire, ClipWire, DecayWire, HeatBatchWire, HeatMethodWire, HeatScheduleWire, OptimiserWire, RateWire, TrainGradientWire,
-    VisitOrderWire,
+    AnnealWeightsWire, ClipWire, DecayWire, HeatBatchWire, HeatMethodWire, HeatScheduleWire, OptimiserWire, RateWire, StraightThroughWire,
+    TrainGradientWire, VisitOrderWire,
 };
 pub use network::{BiasesWire, DirectedWire, NeuronsWire, PatternWire, PlacementWire, RoleWire, UnitWire, WeightsWire};
 pub use scene::{PopulationWire, ProductsWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
