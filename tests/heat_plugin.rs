@@ -168,6 +168,10 @@ fn what_does_not_fit_is_an_error_before_the_first_step() {
     let mut empty = Simulation::new(Seed(1));
     empty.build(Blueprint::new().population("in", 1)).unwrap();
     assert_eq!(heat::attach(&mut empty, settings()), Err(WeightHeatError::NotAttached));
+}
+
+#[test]
+fn heat_moves_weights_of_recurrent_projections() {
     let mut recurrent = Simulation::new(Seed(1));
     heat::columns(&mut recurrent);
     let blueprint =
@@ -175,6 +179,9 @@ fn what_does_not_fit_is_an_error_before_the_first_step() {
     recurrent.build(blueprint).unwrap();
     attach(&mut recurrent, NetworkSettings::new().input("in").output("out", Unit::Tanh).recurrent("out->out")).unwrap();
     attach_samples(&mut recurrent, samples()).unwrap();
-    let message = heat::attach(&mut recurrent, settings()).unwrap_err().to_string();
-    assert!(message.contains("out->out") && message.contains("recurrent"), "{message}");
+    let weights = |sim: &Simulation| sim.synapses::<lehr::components::Weight>("out->out").unwrap().to_vec();
+    let before = weights(&recurrent);
+    heat::attach(&mut recurrent, settings()).unwrap();
+    recurrent.run(2).unwrap();
+    assert_ne!(weights(&recurrent), before);
 }

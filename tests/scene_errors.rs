@@ -61,7 +61,9 @@ fn every_code_has_a_golden_text() {
         let report = report_of(&case, &SceneSource::File(path));
         let codes = golden(&case, &report);
         assert!(
-            codes.iter().any(|c| case == c.name() || ["_of_", "_library"].iter().any(|about| case.starts_with(&format!("{}{about}", c.name())))),
+            codes
+                .iter()
+                .any(|c| case == c.name() || ["_of_", "_library"].iter().any(|about| case.starts_with(&format!("{}{about}", c.name())))),
             "{case} is not about what it is named after: {codes:?}"
         );
         covered.extend(codes);
