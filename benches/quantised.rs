@@ -11,7 +11,7 @@ use std::io::{BufRead, Write};
 use criterion::{Criterion, Throughput};
 use lehr::engine::network::hardware::{Programmed, RowSpans};
 use lehr::kernels::quantised::roof::{products_alone, reads_alone};
-use lehr::kernels::quantised::{InputLaw, NoiseLaw, OutputLaw, PassKeys, QuantisedBackend, QuantisedPass, Scratch};
+use lehr::kernels::quantised::{InputLaw, NoiseLaw, OutputLaw, PassKeys, QuantisedBackend, QuantisedPass, Scratch, amx};
 use lehr::plan::network::quantised_rows::RowNumbers;
 use lehr::plan::network::{HardwareProfile, Noise, OutputRange, Packing, QuantisedRows};
 use lehr::random::{StreamKey, SystemTag};
@@ -133,9 +133,10 @@ fn main() {
         return serve();
     }
     let best = backend();
+    println!("passes run by {best:?}; tiles: {}", amx().map_or_else(|why| why.to_string(), |()| "there, for batches of int8".to_owned()));
     let (products, reads) = roofs();
     let [near, middle, far] = reads.map(|r| r / 1e9);
-    println!("roofs: {best:?} products {:.0} GOP/s; reads {near:.0}, {middle:.0}, {far:.0} GB/s from 0.4, 4, 16 MB", products / 1e9);
+    println!("roofs: products {:.0} GOP/s; reads {near:.0}, {middle:.0}, {far:.0} GB/s from 0.4, 4, 16 MB", products / 1e9);
     let mut criterion = Criterion::default().configure_from_args().sample_size(10);
     for (n_in, n_out) in [(784, 512), (2048, 2048)] {
         for kind in ["int8", "int4", "f32"] {

@@ -252,9 +252,10 @@ unsafe fn run<V: Vector, T: Tiles, const R: usize, const P: usize>(
     // SAFETY: passed on.
     unsafe {
         Operands::start::<T, R, P>(tiles);
+        let per_step = parked.n_items.div_ceil(operands.n_steps.max(1));
         for step in 0..operands.n_steps {
             operands.step::<T, R, P>(tiles, step);
-            parked.write_until::<V>(parked.n_items * (step + 1) / operands.n_steps, writer, states);
+            parked.write_until::<V>(parked.n_items.min(per_step * (step + 1)), writer, states);
         }
         parked.finish::<V>(writer, states);
         Operands::park::<T, R, P>(tiles, parked.sums.as_mut_ptr().cast());
