@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lehr::data::{Dataset, delayed_xor};
 use lehr::engine::network::heat::{HeatSettings, Landscape, LossSurface, Site, Unrolled, walk};
+use lehr::engine::network::score::Judge;
 use lehr::engine::network::{Loss, Parameters};
 use lehr::kernels::layers::Products;
 use lehr::kernels::simd::Simd;
@@ -41,7 +42,8 @@ fn proposals_cost_what_running_the_changed_network_costs() {
     let (plan, parameters) = network(true, Unit::Tanh);
     let data = Arc::new(delayed_xor(150, 1, Seed(0)));
     let mut unrolled = Unrolled::new(plan.clone(), parameters.clone(), data.clone(), Loss::CrossEntropy, 3, Simd::Scalar).unwrap();
-    let loss = |p: &Parameters| score(&plan, &p.view(), &data, (Loss::CrossEntropy, 3), None, (Products::Ordered, Simd::Scalar)).loss;
+    let judge = Judge::new(&[&data], Loss::CrossEntropy);
+    let loss = |p: &Parameters| score(&plan, &p.view(), &data, (&judge, 3), None, (Products::Ordered, Simd::Scalar)).loss;
     assert!((unrolled.loss() - loss(&parameters)).abs() < 1e-9);
     let mut moved = parameters;
     for number in 0..unrolled.n_parameters() {

@@ -124,7 +124,7 @@ Examples:
 pub struct SceneArgs {
     /// Changes a value of the scene before it is checked; may be given several times.
     ///
-    /// PATH names fields and list positions, such as `steps`, `systems[0].Anneal.n_sweeps` or
+    /// PATH names fields and list positions, such as `steps`, `systems[0].sweeps` or
     /// `populations.spins.count`; its beginning may be left out where the rest is clear. Paths of
     /// files in RON are relative to the folder in which the command runs.
     #[arg(long = "set", value_name = "PATH=RON")]
@@ -315,6 +315,41 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_of_the_help_can_be_typed() {
+        let examples = [RUN_EXAMPLES, CHECK_EXAMPLES, INFO_EXAMPLES, VERIFY_EXAMPLES, DIFF_EXAMPLES, COMPLETIONS_EXAMPLES, MAN_EXAMPLES];
+        let mut n_examples = 0;
+        for line in examples.iter().flat_map(|text| text.lines().skip(1)) {
+            let command = line.split("lehr ").nth(1).unwrap_or_else(|| panic!("no command in {line:?}"));
+            let command = command.split(" | ").next().and_then(|c| c.split(" > ").next()).unwrap_or("");
+            // What a command does stands two blanks behind it.
+            let words = command.split("  ").next().unwrap_or("").split_whitespace();
+            let typed = Cli::try_parse_from(std::iter::once("lehr").chain(words));
+            assert!(typed.is_ok(), "{line}: {}", typed.err().map_or_else(String::new, |e| e.to_string()));
+            n_examples += 1;
+        }
+        assert!(n_examples > 20, "{n_examples} examples");
+    }
+
+    #[test]
+    fn the_paths_that_the_help_of_set_names_lead_somewhere() {
+        use crate::scene::{Code, Limits, SceneSource, load};
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        let help = run.get_arguments().find(|a| a.get_id() == "overrides").unwrap().get_long_help().unwrap().to_string();
+        let paths: Vec<&str> = help.split('`').skip(1).step_by(2).collect();
+        assert_eq!(paths.len(), 3, "{help}");
+        let scene = SceneSource::File(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes/maxcut.ron"));
+        for path in paths {
+            let complaints = match load(&scene, &[format!("{path}=9")], Limits::DEFAULT) {
+                Ok(checked) => checked.warnings.complaints,
+                Err(report) => report.complaints,
+            };
+            let leads = |code: Code| !matches!(code, Code::UnknownPath | Code::AmbiguousPath | Code::BadOverride);
+            assert!(complaints.iter().all(|c| leads(c.code)), "{path}: {complaints:?}");
+        }
     }
 
     #[test]

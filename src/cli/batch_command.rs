@@ -165,7 +165,31 @@ fn summary(end: &BatchEnd, n_reps: u64, place: &Place, seconds: f64) -> String {
     for (name, values) in end.rows.columns() {
         let (least, mean, greatest) = spread(&values);
         let cells = [least, mean, greatest].map(output::number);
-        text += &format!("  {:<22} {:>14} {:>14} {:>14}\n", name.replace('_', " "), cells[0], cells[1], cells[2]);
+        // A mean over some runs is not that of all.
+        let share = if values.len() < end.rows.len() { format!("  (n = {} of {})", values.len(), end.rows.len()) } else { String::new() };
+        text += &format!("  {:<22} {:>14} {:>14} {:>14}{share}\n", name.replace('_', " "), cells[0], cells[1], cells[2]);
     }
     text + &format!("  {:<22} {}\n", "rows", place.dir.join(RUNS_FILE).display())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::run::rows::{Row, Table};
+
+    #[test]
+    fn means_over_fewer_runs_than_all_say_so() {
+        let mut rows = Table::default();
+        for (rep, names) in [(0, ["loss", "accuracy"].as_slice()), (1, ["loss"].as_slice())] {
+            let metrics = names.iter().map(|name| ((*name).to_owned(), 0.5)).collect();
+            rows.insert(rep, Row { seed: rep, steps: 1, state_hash: "ab".to_owned(), metrics });
+        }
+        let end = BatchEnd { rows, failures: BTreeMap::new(), interrupted: false };
+        let place = Place { dir: "runs/a".into(), resumes: false };
+        let text = summary(&end, 2, &place, 1.0);
+        let line = |name: &str| text.lines().find(|l| l.trim_start().starts_with(name)).unwrap().to_owned();
+        assert!(line("accuracy").ends_with("(n = 1 of 2)") && !line("loss").contains("n ="), "{text}");
+    }
 }

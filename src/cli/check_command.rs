@@ -19,7 +19,14 @@ pub(super) fn check(args: &CheckArgs) -> Outcome {
                 let n_warnings = checked.warnings.counts().1;
                 refused |= args.deny_warnings && n_warnings > 0;
                 if args.format == CheckFormat::Human {
-                    let verdict = if n_warnings == 0 { "good".to_owned() } else { format!("{n_warnings} warnings") };
+                    for note in &checked.notes {
+                        eprintln!("note: {note}");
+                    }
+                    let verdict = match n_warnings {
+                        0 => "good".to_owned(),
+                        1 => "1 warning".to_owned(),
+                        n => format!("{n} warnings"),
+                    };
                     let scene = &checked.scene;
                     eprintln!(
                         "{}: {verdict}: {}, {} for {} steps, about {} of memory",

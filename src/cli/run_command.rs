@@ -20,6 +20,8 @@ use crate::run::manifest::{self, Label, Manifest, Status};
 use crate::run::open::{build, new_manifest};
 use crate::run::place::{self, Existing, Place};
 use crate::run::threads::{available, with_threads};
+use crate::scene::checked::Model;
+use crate::scene::checked_network::NetworkSystem;
 use crate::scene::{self, Checked, Format, Limits, Report, SceneSource};
 use crate::units::Seed;
 
@@ -167,7 +169,8 @@ fn one_run(args: &RunArgs, mut checked: Checked, place: &Place, n_threads: usize
     front.progress.clear();
     let (seconds, stepping) = ((now() - started).as_secs_f64(), (now() - driven).as_secs_f64());
     let end = end?;
-    let summary = Summary { end: &end, at, steps, seed, label, seconds, stepping, dir };
+    let claim = claim(label, &checked.scene.model);
+    let summary = Summary { end: &end, at, steps, seed, label, claim, seconds, stepping, dir };
     match (args.json, args.quiet) {
         (true, _) => summary.print_json(),
         (_, true) => output::data(&format!("{}\n", dir.display())),
@@ -260,6 +263,8 @@ struct Summary<'a> {
     steps: u64,
     seed: u64,
     label: Label,
+    /// The label in words.
+    claim: &'static str,
     seconds: f64,
     /// Seconds of stepping, without loading and building.
     stepping: f64,
@@ -301,11 +306,7 @@ impl Summary<'_> {
         if let Some(updates) = self.end.updates.filter(|_| self.stepping > 0.0) {
             text += &format!("  {:<22} {}spin updates/s\n", "rate", output::count(updates as f64 / self.stepping));
         }
-        let claim = match self.label {
-            Label::Exact => "exact: samples of the stated distribution",
-            Label::Driven => "driven: good states, no equilibrium claimed",
-        };
-        text += &format!("  {:<22} {claim}\n", "label");
+        text += &format!("  {:<22} {}\n", "label", self.claim);
         text += &format!("  {:<22} {}\n", "files", self.dir.display());
         if self.dir.join(BEST_FILE).exists() {
             text += &format!("  {:<22} {}\n", "best state", self.dir.join(BEST_FILE).display());
@@ -316,6 +317,22 @@ impl Summary<'_> {
         output::data(&text);
         if self.end.status == Status::Interrupted {
             eprintln!("go on with: lehr run {} --resume", self.dir.display());
+        }
+    }
+}
+
+/// What a label claims of the states of a run.
+fn claim(label: Label, model: &Model) -> &'static str {
+    match (label, model) {
+        (Label::Exact, _) => "exact: samples of the stated distribution",
+        (Label::Driven, Model::Spins(_)) => "driven: good states, no equilibrium claimed",
+        (Label::Driven, Model::Network(model)) => {
+            let learns = model.systems.iter().any(|s| !matches!(s, NetworkSystem::Evaluate));
+            if learns {
+                "driven: weights that were trained, no equilibrium claimed"
+            } else {
+                "driven: forward passes, weights as they were given"
+            }
         }
     }
 }

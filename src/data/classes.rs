@@ -1,13 +1,15 @@
 //! Class names and their order.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::dataset::{Dataset, Targets};
 
 /// The index of each label, and the names of the classes: in the order of their numbers if all are numbers, else of
-/// their letters.
+/// their letters. Labels that are the same number (`1`, `1.0`, `01`) are one class.
 pub(super) fn encode_classes(labels: &[String]) -> (Vec<u32>, Vec<String>) {
-    let mut names: Vec<&str> = labels.iter().map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect();
+    let labels: Vec<Cow<'_, str>> = labels.iter().map(|label| class_name(label)).collect();
+    let mut names: Vec<&str> = labels.iter().map(AsRef::as_ref).collect::<BTreeSet<_>>().into_iter().collect();
     let numbers: Option<Vec<f64>> = names.iter().map(|name| name.parse::<f64>().ok()).collect();
     if numbers.is_some() {
         let number = |name: &str| name.parse::<f64>().unwrap_or(0.0);
@@ -15,12 +17,22 @@ pub(super) fn encode_classes(labels: &[String]) -> (Vec<u32>, Vec<String>) {
     }
     let mut sorted: Vec<(&str, u32)> = names.iter().copied().zip(0..).collect();
     sorted.sort_unstable();
-    let index = |label: &String| sorted[sorted.binary_search_by_key(&label.as_str(), |(name, _)| *name).expect("every label is a name")].1;
+    let index =
+        |label: &Cow<'_, str>| sorted[sorted.binary_search_by_key(&label.as_ref(), |(name, _)| *name).expect("every label is a name")].1;
     (labels.iter().map(index).collect(), names.iter().map(|name| (*name).to_owned()).collect())
 }
 
+/// The name of a label's class: a number in its shortest form where f64 tells it from its neighbours, else the label.
+fn class_name(label: &str) -> Cow<'_, str> {
+    match label.parse::<f64>() {
+        // Adding 0 makes 0 of -0.
+        Ok(x) if x.is_finite() && x.abs() < 9e15 && (x == 0.0 || x.abs() > 1e-9) => Cow::Owned((x + 0.0).to_string()),
+        _ => Cow::Borrowed(label),
+    }
+}
+
 /// The index of each whole number, and the numbers as names in ascending order.
-pub(super) fn encode_numbers(labels: &[i64]) -> (Vec<u32>, Vec<String>) {
+pub fn encode_numbers(labels: &[i64]) -> (Vec<u32>, Vec<String>) {
     let names: Vec<i64> = labels.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let index = |label: &i64| names.binary_search(label).expect("every label is a name") as u32;
     (labels.iter().map(index).collect(), names.iter().map(i64::to_string).collect())
@@ -47,6 +59,8 @@ mod tests {
         let encode = |labels: &[&str]| encode_classes(&labels.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>());
         assert_eq!(encode(&["10", "9", "10"]), (vec![1, 0, 1], vec!["9".to_owned(), "10".to_owned()]));
         assert_eq!(encode(&["b", "10", "a"]), (vec![2, 0, 1], vec!["10".to_owned(), "a".to_owned(), "b".to_owned()]));
+        assert_eq!(encode(&["1", "01", "1.0", "-0", "0", "0.50"]), (vec![2, 2, 2, 0, 0, 1], ["0", "0.5", "1"].map(str::to_owned).to_vec()));
+        assert_eq!(encode(&["9007199254740993", "9007199254740992"]).1.len(), 2);
         assert_eq!(encode_numbers(&[3, -1, 3]), (vec![1, 0, 1], vec!["-1".to_owned(), "3".to_owned()]));
     }
 }

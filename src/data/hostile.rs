@@ -8,7 +8,7 @@ const IRIS: &str = "length,width,species\n5.1,3.5,setosa\n7,3.2,versicolor\n6.3,
 
 fn options(targets: &[&str], ignore: &[&str], task: Task) -> CsvOptions {
     let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
-    CsvOptions { delimiter: b',', targets: owned(targets), ignore: owned(ignore), task }
+    CsvOptions { delimiter: b',', targets: owned(targets), ignore: owned(ignore), task, ..CsvOptions::default() }
 }
 
 fn csv(text: &str) -> Result<Dataset, DataError> {
@@ -82,6 +82,39 @@ fn target_columns_go_by_name_or_by_number() {
     let values = read(&["c", "a"], &[], Task::Values);
     assert_eq!(values.targets, Targets::Values { width: 2, values: vec![3.0, 1.0, 6.0, 4.0] });
     assert_eq!((values.inputs, values.class_names.len()), (vec![2.0, 5.0], 0));
+}
+
+#[test]
+fn a_first_row_is_a_sample_unless_it_looks_like_names() {
+    let read = |text: &str, target: &str, header| {
+        let targets = if target.is_empty() { Vec::new() } else { vec![target.to_owned()] };
+        let options = CsvOptions { targets, header, ..CsvOptions::default() };
+        read_csv_and_header("t.csv", text.as_bytes(), &options).map(|(data, line)| (data.n_samples(), line)).map_err(|e| e.to_string())
+    };
+    let pets = "# pets\ncat,1.5\ndog,2.5\n";
+    assert_eq!(read(pets, "0", Header::Auto), Ok((2, None)));
+    assert_eq!(read(&format!("kind,weight\n{pets}"), "0", Header::Auto), Ok((2, Some(1))));
+    assert_eq!(read(&format!("kind,weight\n{pets}"), "kind", Header::Auto), Ok((2, Some(1))));
+    assert_eq!(read("1,2,3\n4,5,a\n6,7,b\n", "", Header::Auto), Ok((3, None)));
+    assert_eq!(read("1,2,3\n4,5,a\n6,7,b\n", "", Header::Yes), Ok((2, Some(1))));
+    assert_eq!(read("n/a,bad,x\n1,2,y\n", "", Header::Auto).unwrap_err(), "t.csv:1:1: expected a finite number, found \"n/a\"");
+    assert_eq!(read("a,b,k\n1,2,y\n", "", Header::No).unwrap_err(), "t.csv:1:1: expected a finite number, found \"a\"");
+    assert!(read("a,b,k\n1,2,y\n", "k", Header::No).unwrap_err().contains("the table has no header"));
+    assert!(read("a,b,k\nx,y,z\n", "", Header::Auto).unwrap_err().starts_with("t.csv:1:1: expected a finite number"));
+}
+
+#[test]
+fn one_column_has_one_role_and_other_delimiters_are_named() {
+    let error = |text: &str, targets: &[&str], ignore: &[&str]| {
+        read_csv("t.csv", text.as_bytes(), &options(targets, ignore, Task::Values)).unwrap_err().to_string()
+    };
+    let text = "a,b,c\n1,2,3\n";
+    assert_eq!(error(text, &["b", "1"], &[]), "t.csv:1:1: column \"1\" is a target twice: name each target once");
+    assert_eq!(error(text, &["b"], &["b"]), "t.csv:1:1: column \"b\" is a target and is ignored: keep one of the two");
+    assert!(error(text, &[], &["c"]).contains("name the target"));
+    assert!(error("1;2;a\n3;4;b\n", &[], &[]).ends_with("no other column (if ';' parts the values, write delimiter: ';')"));
+    assert!(error("a\tb\n3\t4\n", &["b"], &[]).ends_with("write delimiter: '\\t')"));
+    assert!(error("1,5;2,5;0\n", &[], &[]).contains("found \"5;2\" (if ';' parts the values"));
 }
 
 #[test]

@@ -16,8 +16,8 @@ pub mod split;
 #[cfg(test)]
 mod hostile;
 
-pub use classes::align_classes;
-pub use csv::{CsvOptions, Task, read_csv};
+pub use classes::{align_classes, encode_numbers};
+pub use csv::{CsvOptions, Header, Task, read_csv, read_csv_and_header};
 pub use dataset::{Dataset, Targets};
 pub use edges::{ListedEdge, read_edges};
 pub use error::{DataError, Place};
@@ -26,4 +26,4 @@ pub use idx::{read_idx, read_idx_within};
 pub use inflate::UNPACKED_LIMIT;
 pub use npy::{read_npy, read_npz, read_npz_within};
 pub use scaling::{Scaling, divide};
-pub use split::{shuffle, split};
+pub use split::split;

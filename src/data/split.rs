@@ -6,7 +6,6 @@ use crate::units::Seed;
 use super::dataset::{Dataset, Targets};
 
 const SPLIT: SystemTag = SystemTag::named("split samples");
-const SHUFFLE: SystemTag = SystemTag::named("shuffle samples");
 
 /// Splits `dataset` into samples to learn from and samples to test with, both in the order of the table.
 ///
@@ -37,13 +36,6 @@ pub fn split(dataset: &Dataset, test_share: f64, is_stratified: bool, seed: Seed
     }
     let part = |wanted: bool| dataset.select(&(0..n as u32).filter(|&i| is_test[i as usize] == wanted).collect::<Vec<_>>());
     (part(false), part(true))
-}
-
-/// The samples in an order drawn by `seed`.
-pub fn shuffle(dataset: &Dataset, seed: Seed) -> Dataset {
-    let mut order: Vec<u32> = (0..dataset.n_samples() as u32).collect();
-    StreamKey::new(seed, SHUFFLE, 0).stream().shuffle(&mut order);
-    dataset.select(&order)
 }
 
 /// `total` parts over groups in proportion to their sizes; ties go to the earlier group.
@@ -90,14 +82,5 @@ mod tests {
         assert_eq!(largest_remainders(&[50, 50, 50], 31), [11, 10, 10]);
         assert_eq!(largest_remainders(&[1, 2, 3, 4], 5), [1, 1, 1, 2]);
         assert_eq!(largest_remainders(&[], 0), Vec::<usize>::new());
-    }
-
-    #[test]
-    fn a_shuffle_keeps_samples_with_their_targets() {
-        let classes: Vec<u32> = (0..50).map(|i| i % 3).collect();
-        let shuffled = shuffle(&table(&classes), Seed(1));
-        let Targets::Classes(found) = &shuffled.targets else { panic!("classes") };
-        assert!(shuffled.inputs.iter().zip(found).all(|(&x, &c)| x as u32 % 3 == c));
-        assert_ne!(shuffled.inputs[..5], [0.0, 1.0, 2.0, 3.0, 4.0]);
     }
 }

@@ -118,13 +118,11 @@ pub fn score(
     plan: &NetworkPlan,
     parameters: &ParametersRef<'_>,
     dataset: &Dataset,
-    settings: (Loss, u32),
+    (judge, steps): (&Judge, u32),
     hardware: Option<(&HardwareProfile, StreamKey)>,
     (products, simd): (Products, Simd),
 ) -> Score {
-    let (loss, steps) = settings;
     let n_samples = dataset.n_samples();
-    let judge = Judge::new(dataset, loss);
     let mut score = Score::default();
     let mut activations = Activations::new(plan, n_samples.min(BATCH)).keeping_sums(plan).multiplied_by(products);
     let mut pass = HardwarePass::default();
@@ -156,10 +154,10 @@ pub fn score(
 }
 
 /// The names and values of `score` for samples called `part`; accuracy only where answers can be right or wrong.
-fn named(part: &str, dataset: &Dataset, loss: Loss, score: &Score) -> Vec<(String, f64)> {
+fn named(part: &str, judge: &Judge, score: &Score) -> Vec<(String, f64)> {
     let mut values = Vec::new();
     if score.n_samples > 0 {
-        if Judge::new(dataset, loss).knows_right() {
+        if judge.knows_right() {
             values.push((format!("{part}_accuracy"), score.accuracy()));
         }
         values.push((format!("{part}_loss"), score.mean_loss()));
@@ -176,8 +174,9 @@ pub fn measures(world: &World) -> Vec<(String, f64)> {
     if world.contains_resource::<MeasuredOn>() {
         parts.push(("test_ideal", &samples.test, true));
     }
+    let judge = judge_of(samples);
     let of_part = |(part, dataset, is_ideal): (&str, &Arc<Dataset>, bool)| {
-        Some(named(part, dataset, samples.loss, &score_of(world, samples, dataset, is_ideal)?))
+        Some(named(part, &judge, &score_of(world, samples, &judge, dataset, is_ideal)?))
     };
     let mut values: Vec<(String, f64)> = parts.into_iter().filter_map(of_part).flatten().collect();
     values.sort_by(|a, b| a.0.cmp(&b.0));
@@ -189,11 +188,20 @@ pub fn measures(world: &World) -> Vec<(String, f64)> {
 pub fn test_confusion(world: &World) -> Option<(Vec<String>, Vec<u64>)> {
     let samples = world.get_resource::<Samples>()?;
     let dataset = if samples.test.n_samples() > 0 { &samples.test } else { &samples.train };
-    let score = score_of(world, samples, dataset, false).filter(|_| !dataset.class_names.is_empty())?;
+    if dataset.class_names.is_empty() {
+        return None;
+    }
+    let mut score = score_of(world, samples, &judge_of(samples).counting_confusion(), dataset, false)?;
+    score.confusion.resize(dataset.class_names.len() * dataset.class_names.len(), 0);
     Some((dataset.class_names.clone(), score.confusion))
 }
 
-fn score_of(world: &World, samples: &Samples, dataset: &Arc<Dataset>, is_ideal: bool) -> Option<Score> {
+/// Judges answers to `samples`, those to learn from and those to test with alike.
+fn judge_of(samples: &Samples) -> Judge {
+    Judge::new(&[&samples.train, &samples.test], samples.loss)
+}
+
+fn score_of(world: &World, samples: &Samples, judge: &Judge, dataset: &Arc<Dataset>, is_ideal: bool) -> Option<Score> {
     let network = world.get_resource::<CompiledNetwork>()?;
     // Checked when the samples were attached.
     let simd = Simd::detect().ok()?;
@@ -202,5 +210,5 @@ fn score_of(world: &World, samples: &Samples, dataset: &Arc<Dataset>, is_ideal: 
     let key = StreamKey::new(world.resource::<RunSeed>().0, SystemTag::named(tag), world.resource::<StepCount>().0);
     let hardware = world.get_resource::<MeasuredOn>().filter(|_| !is_ideal).map(|on| (&on.0, key));
     let parameters = network.parameters_in(world);
-    Some(score(network.plan(), &parameters, dataset, (samples.loss, samples.steps), hardware, (network.products(), simd)))
+    Some(score(network.plan(), &parameters, dataset, (judge, samples.steps), hardware, (network.products(), simd)))
 }

@@ -22,7 +22,7 @@ use crate::engine::network::heat::prior_energy;
 use crate::engine::network::noisy::{HardwareRunError, StraightThrough, check_hardware};
 use crate::engine::network::optimisers::{Clip, Course, Optimiser, SettingError, WeightDecay};
 use crate::engine::network::reverse::Learns;
-use crate::engine::network::score::target_of;
+use crate::engine::network::score::{Judge, target_of};
 use crate::engine::network::train::{Batches, Gradient, Hardware, LearnRows, Learned, Update};
 use crate::kernels::backward::update::StepRows;
 use crate::kernels::simd::{Simd, SimdError};
@@ -364,7 +364,8 @@ fn learn(
     match heat.as_ref().and_then(|heat| heat.settings_at(step.0)) {
         Some(heat) => {
             let parameters = rows.parameters();
-            let all = score(network.plan(), &parameters, &samples.train, (samples.loss, samples.steps), None, (network.products(), *simd));
+            let judge = Judge::new(&[&samples.train], samples.loss);
+            let all = score(network.plan(), &parameters, &samples.train, (&judge, samples.steps), None, (network.products(), *simd));
             ledger.set(LOSS, all.loss);
             ledger.set(PRIOR, prior_energy(&parameters.to_owned(), heat));
             if !heat.acts_at(step.0) {

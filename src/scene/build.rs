@@ -14,6 +14,7 @@ use crate::units::Seed;
 
 use super::build_network::build_network;
 use super::checked::{Couplings, Method, Model, Population, Projection, Scene, SpinModel, System};
+use super::checked_network::UnfitFeature;
 use super::wire::HopfieldRule;
 
 /// Why a checked scene could not be built: what only the building can tell, such as memory that ran out.
@@ -41,6 +42,9 @@ pub enum SceneBuildError {
     /// Populations and projections are no network that computes.
     #[error(transparent)]
     Compile(#[from] NetworkError),
+    /// A feature is beyond what can be computed with.
+    #[error(transparent)]
+    Feature(#[from] UnfitFeature),
     /// Samples do not fit the network.
     #[error(transparent)]
     Samples(#[from] SamplesError),

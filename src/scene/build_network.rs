@@ -46,7 +46,7 @@ pub(super) fn build_network(scene: &Scene, model: &NetworkModel) -> Result<Simul
     let populations = model.populations.iter().map(part).collect();
     network::attach(&mut sim, NetworkSettings { populations, recurrent, products: model.products })?;
     if let Some(data) = &model.data {
-        let (train, test) = data.prepare(scene.seed);
+        let (train, test) = data.prepare(scene.seed)?;
         let samples = Samples { train: Arc::new(train), test: Arc::new(test), loss: model.loss, steps: data.steps };
         network::attach_samples(&mut sim, samples)?;
         if let Some(profile) = model.hardware.as_ref().filter(|profile| !profile.is_ideal()) {

@@ -9,6 +9,7 @@ use crate::kernels::layers::Products;
 use crate::network::{Role, TrainGradient};
 use crate::plan::network::{HardwareProfile, Unit};
 use crate::topology::generate::{Initial, Placement, Wiring};
+use crate::topology::read::MAX_MAGNITUDE;
 use crate::units::Seed;
 
 /// Neurons, the projections between them, what they learn from, and how.
@@ -165,7 +166,10 @@ impl Data {
     }
 
     /// The samples to learn from and those to test with, prepared for a run with `seed`.
-    pub fn prepare(&self, seed: Seed) -> (Dataset, Dataset) {
+    ///
+    /// # Errors
+    /// The first feature that preparing takes beyond what f32 can hold, sums of many included.
+    pub fn prepare(&self, seed: Seed) -> Result<(Dataset, Dataset), UnfitFeature> {
         let (mut train, mut test) = match &self.test {
             Some(test) => ((*self.samples).clone(), (**test).clone()),
             None => split(&self.samples, self.test_share, self.is_stratified, self.split_seed.unwrap_or(seed)),
@@ -179,6 +183,21 @@ impl Data {
             scaling.apply(&mut train);
             scaling.apply(&mut test);
         }
-        (train, test)
+        for table in [&train, &test] {
+            if let Some(at) = table.inputs.iter().position(|x| x.is_nan() || f64::from(x.abs()) > MAX_MAGNITUDE) {
+                return Err(UnfitFeature { feature: at % table.n_features, value: table.inputs[at] });
+            }
+        }
+        Ok((train, test))
     }
+}
+
+/// A feature that is too large, or no number, once it is prepared.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("feature {feature} of a sample is {value:e} once it is prepared: features may reach {MAX_MAGNITUDE:e}")]
+pub struct UnfitFeature {
+    /// Its number, from 0.
+    pub feature: usize,
+    /// Its value.
+    pub value: f32,
 }

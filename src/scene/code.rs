@@ -79,11 +79,19 @@ pub enum Code {
     NeverRecorded,
     /// Warning: the run ends before the method does.
     CutShort,
+    /// Warning: targets that look like something else than what they are read as.
+    DoubtfulTargets,
+    /// Warning: outputs that no input reaches.
+    NoPath,
+    /// Warning: units that send no gradient where gradients should flow.
+    NoGradient,
+    /// Warning: outputs that are squeezed before a loss that squeezes them.
+    NotLogits,
 }
 
 impl Code {
     /// Every code, in the order of the passes.
-    pub const ALL: [Code; 38] = [
+    pub const ALL: [Code; 42] = [
         Code::Unreadable,
         Code::NotUtf8,
         Code::TooLarge,
@@ -122,6 +130,10 @@ impl Code {
         Code::NoComment,
         Code::NeverRecorded,
         Code::CutShort,
+        Code::DoubtfulTargets,
+        Code::NoPath,
+        Code::NoGradient,
+        Code::NotLogits,
     ];
 
     /// The last part of its text, such as `unknown_population`.
@@ -141,7 +153,7 @@ impl Code {
 
     /// True for what does not keep a scene from running.
     pub fn is_warning(self) -> bool {
-        matches!(self, Code::NoComment | Code::NeverRecorded | Code::CutShort)
+        self >= Code::NoComment
     }
 
     fn entry(self) -> (&'static str, &'static str) {
@@ -200,6 +212,12 @@ impl Code {
             Code::NoComment => ("no_comment", "open the scene with a comment: // what it shows, and which metric to watch"),
             Code::NeverRecorded => ("never_recorded", "lower `record_every`, or raise `steps`"),
             Code::CutShort => ("cut_short", "raise `steps`, or make the method shorter"),
+            Code::DoubtfulTargets => ("doubtful_targets", "write `task: Values` in `data` if the targets are numbers to come close to"),
+            Code::NoPath => ("no_path", "join it by projections with what leads to it from an input"),
+            Code::NoGradient => {
+                ("no_gradient", "learn by AnnealWeights(...), or use units with a slope; Step, Sign and Lif have a surrogate one")
+            }
+            Code::NotLogits => ("not_logits", "leave `unit` of the output out: the loss takes e^y or the sigmoid itself"),
         }
     }
 }
@@ -214,7 +232,7 @@ mod tests {
     fn codes_are_distinct_and_complete() {
         let names: BTreeSet<&str> = Code::ALL.iter().map(|c| c.name()).collect();
         assert_eq!(names.len(), Code::ALL.len());
-        assert_eq!(Code::CutShort as usize + 1, Code::ALL.len(), "a code is missing from ALL");
+        assert_eq!(Code::NotLogits as usize + 1, Code::ALL.len(), "a code is missing from ALL");
         assert!(Code::ALL.iter().all(|c| !c.help().is_empty()));
     }
 }

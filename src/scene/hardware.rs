@@ -1,14 +1,21 @@
 //! Hardware profiles from their files.
 
+use ron2::ast::parse_document;
+
 use crate::data::DataError;
 use crate::plan::network::{
     Granularity, HardwareProfile, InputConverter, InputRange, Noise, NoiseOrder, OutputConverter, OutputRange, OutputUnit, Rounding,
     Scheme, WeightProfile,
 };
 
+use super::code::Code;
+use super::report::Complaint;
+use super::shape::check_shape_of;
+use super::syntax::check_syntax;
+use super::text::{SplicedText, line_and_column};
+use super::tree;
 use super::wire::{
     GranularityWire, HardwareWire, InputRangeWire, NoiseWire, OrderWire, OutputRangeWire, OutputUnitWire, RoundingWire, SchemeWire,
-    ron_options,
 };
 
 /// Longest profile, in bytes.
@@ -23,21 +30,65 @@ pub fn read_hardware(file: &str, bytes: &[u8]) -> Result<HardwareProfile, DataEr
         return Err(DataError::whole(file, format!("a hardware profile has at most {MAX_BYTES} bytes, and this one {}", bytes.len())));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| DataError::whole(file, "expected text in UTF-8, found other bytes"))?;
-    let wire: HardwareWire = ron_options().from_str(text).map_err(|error| {
-        let at = error.span.start;
-        DataError::at_text(file, at.line as u64, at.col as u64, error.code.to_string())
-    })?;
+    // 1. Syntax and shape, by the passes of a scene.
+    let spliced = SplicedText::new(text.to_owned());
+    let complaints = check_syntax(&spliced);
+    if !complaints.is_empty() {
+        return Err(misshaped(file, text, &complaints));
+    }
+    let wire: HardwareWire = check_shape_of(&spliced).map_err(|complaints| misshaped(file, text, &complaints))?;
+    // 2. Meaning; each problem with the path of its field.
+    let mut problems: Vec<(&str, String)> = Vec::new();
     if wire.format != 1 {
-        return Err(DataError::whole(file, format!("the profile is of format {}, and this lehr reads format 1", wire.format)));
+        problems.push(("format", format!("the profile is of format {}, and this lehr reads format 1", wire.format)));
+    }
+    let idle_range = |part: &str| format!("{part} has a range and no bits, so that nothing is converted: add bits, or remove the range");
+    if wire.input.bits.is_none() && !matches!(wire.input.range, InputRangeWire::Max) {
+        problems.push(("input.range", idle_range("input")));
+    }
+    if wire.output.bits.is_none() && !matches!(wire.output.range, OutputRangeWire::Max) {
+        problems.push(("output.range", idle_range("output")));
     }
     let profile = profile_of(&wire);
-    match profile.validate() {
-        Ok(()) => Ok(profile),
-        Err(errors) => {
-            let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Err(DataError::whole(file, all.join("; ")))
-        }
+    if let Err(errors) = profile.validate() {
+        problems.extend(errors.iter().map(|error| (error.path(), error.to_string())));
     }
+    let placed: Vec<((usize, usize), String)> = problems.into_iter().map(|(path, problem)| (place_of(text, path), problem)).collect();
+    if placed.is_empty() { Ok(profile) } else { Err(joined(file, placed)) }
+}
+
+/// Complaints about the shape of a profile as one error at the place of the first.
+fn misshaped(file: &str, text: &str, complaints: &[Complaint]) -> DataError {
+    let say = |complaint: &Complaint| {
+        let at = line_and_column(text, complaint.place.as_ref().map_or(0, |place| place.span.start));
+        let mut message =
+            complaint.message.replace("the scene is empty: expected `Scene(...)`", "the profile is empty: expected `Hardware(...)`");
+        if matches!(complaint.code, Code::UnknownField | Code::UnknownVariant) {
+            message.push_str(&format!("; {}", complaint.help));
+        }
+        (at, message)
+    };
+    joined(file, complaints.iter().map(say).collect())
+}
+
+/// One error at the first place; the others name their own.
+fn joined(file: &str, mut problems: Vec<((usize, usize), String)>) -> DataError {
+    problems.sort_by_key(|(at, _)| *at);
+    let mut message = String::new();
+    for (i, ((line, column), problem)) in problems.iter().enumerate() {
+        message.push_str(&if i == 0 { problem.clone() } else { format!("; {line}:{column}: {problem}") });
+    }
+    let (line, column) = problems.first().map_or((1, 1), |(at, _)| *at);
+    DataError::at_text(file, line as u64, column as u64, message)
+}
+
+/// Line and column of the value of `path`, or of the nearest that is there above it.
+fn place_of(text: &str, path: &str) -> (usize, usize) {
+    let steps: Vec<tree::Step> = tree::parse_path(path).unwrap_or_default().into_iter().map(|(step, _)| step).collect();
+    let document = parse_document(text).ok();
+    let root = document.as_ref().and_then(|d| d.value.as_ref());
+    let node = root.and_then(|root| (0..=steps.len()).rev().find_map(|n| tree::resolve(root, &steps[..n]).first().copied()));
+    node.map_or((1, 1), |node| line_and_column(text, tree::span(node).start))
 }
 
 fn profile_of(wire: &HardwareWire) -> HardwareProfile {
@@ -134,9 +185,16 @@ mod tests {
             let found = read_hardware("h.ron", text.as_bytes()).unwrap_err().to_string();
             assert!(found.starts_with("h.ron") && found.contains(expected), "{found}");
         };
-        check("Hardware(format: 1, name: \"a\",\n bits: 4)", ":2:");
-        check("Hardware(format: 1, name: \"a\", weights: (bits: 1))", "weights has 1 bits");
+        check("Hardware(format: 1, name: \"a\",\n bits: 4)", "h.ron:2:2: no field \"bits\" of Hardware");
+        check("Hardware(format: 1, name: \"a\",\n wieghts: (bits: 4))", "(did you mean \"weights\"?); known fields: format, name, weights");
+        check("Hardware(format: 1, name: \"a\",\n weights: (bits: 300))", "h.ron:2:");
+        check("Hardware(format: 1, name: \"a\",\n weights: (bits: 1))", "h.ron:2:18: hardware profile \"a\": weights has 1 bits");
+        check("Hardware(format: 1, name: \"a\",\n output_noise: Gaussian(sigma: -1))", "h.ron:2:32: ");
         check("Hardware(format: 1, name: \"a\", output_noise: Gaussian(sigma: -1))", "finite and at least 0");
+        check("Hardware(format: 2, name: \"a\")", "h.ron:1:18: the profile is of format 2");
+        check("Hardware(format: 1, name: \"a\",\n output: (range: Fixed(1e-38)))", "h.ron:2:18: output has a range and no bits");
+        check("Hardware(format: 1, name: \"a\",\n output: (bits: 8, range: Fixed(1e-38)))", "from 1e-30 to 1e30");
+        check("Hardware(format: 1,, name: \"a\")", "h.ron:1:20: ");
         check("", "h.ron:1:1");
     }
 }

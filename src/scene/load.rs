@@ -63,6 +63,8 @@ pub struct Checked {
     pub digest: [u8; 32],
     /// Warnings, if any.
     pub warnings: Report,
+    /// What was taken for granted, such as a row that was taken as names.
+    pub notes: Vec<String>,
 }
 
 /// Loads and checks a scene, with `overrides` (`path=RON`) spliced in one after the other.
@@ -91,15 +93,25 @@ pub fn load(source: &SceneSource, overrides: &[String], limits: Limits) -> Resul
     let checked = passes(&mut report, &around);
     report.sort();
     match checked {
-        Some((scene, preflight, resolved, digest)) if !report.has_errors() => {
-            Ok(Checked { scene, preflight, resolved, digest, warnings: report })
+        Some(parts) if !report.has_errors() => {
+            let Parts { scene, preflight, resolved, digest, notes } = parts;
+            Ok(Checked { scene, preflight, resolved, digest, warnings: report, notes })
         }
         _ => Err(Box::new(report)),
     }
 }
 
+/// What the passes make of a good scene.
+struct Parts {
+    scene: Scene,
+    preflight: Preflight,
+    resolved: String,
+    digest: [u8; 32],
+    notes: Vec<String>,
+}
+
 /// The three passes; what each finds goes into `report`.
-fn passes(report: &mut Report, around: &Surroundings) -> Option<(Scene, Preflight, String, [u8; 32])> {
+fn passes(report: &mut Report, around: &Surroundings) -> Option<Parts> {
     if report.scene_text.len() > MAX_BYTES {
         let message = format!("the scene has {} bytes, and the limit is {MAX_BYTES}", report.scene_text.len());
         report.scene_text.clear();
@@ -139,7 +151,13 @@ fn passes(report: &mut Report, around: &Surroundings) -> Option<(Scene, Prefligh
     for file in &scene.files {
         hasher.update(&file.digest);
     }
-    Some((scene, meaning.preflight, resolve_paths(text.as_str(), &meaning.paths), *hasher.finalize().as_bytes()))
+    Some(Parts {
+        scene,
+        preflight: meaning.preflight,
+        resolved: resolve_paths(text.as_str(), &meaning.paths),
+        digest: *hasher.finalize().as_bytes(),
+        notes: meaning.notes,
+    })
 }
 
 fn read_text(path: &Path) -> Result<String, Complaint> {

@@ -9,7 +9,7 @@ use ron2::ast::{Expr, parse_document};
 
 use super::code::Code;
 use super::report::Complaint;
-use super::shape::knows_field;
+use super::shape::{knows_field, takes_value};
 use super::syntax::check_syntax;
 use super::text::{Place, Source, SplicedText};
 use super::tree::{self, Step};
@@ -49,11 +49,10 @@ fn apply_one(text: &mut SplicedText, argument: &str, index: usize) -> Result<(),
     let (target, (name, name_span)) = locate(&source_text, root, &steps, path, at(0..path.trim_end().len()))?;
 
     // 3. The value, which a text may give without quotes.
-    let value_is_bare = matches!(target, Target::Value(expr) if tree::string(expr).is_some()) && !looks_quoted(value);
     let escaped;
-    let parts: Vec<(&str, Source, usize)> = if value_is_bare {
-        escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
-        vec![("\"", source, value_from), (&escaped, source, value_from), ("\"", source, argument.len())]
+    let parts: Vec<(&str, Source, usize)> = if let Some(quote) = missing_quote(&source_text, &target, &name, value) {
+        escaped = escape(value, quote);
+        vec![(quote, source, value_from), (&escaped, source, value_from), (quote, source, argument.len())]
     } else {
         let alone = SplicedText::new(value.to_owned());
         if let Some(mut complaint) = check_syntax(&alone).into_iter().next() {
@@ -86,7 +85,41 @@ fn apply_one(text: &mut SplicedText, argument: &str, index: usize) -> Result<(),
 }
 
 fn looks_quoted(value: &str) -> bool {
-    value.starts_with('"') || value.starts_with("r\"") || value.starts_with("r#")
+    value.starts_with(['"', '\'']) && value.len() > 1 || value.starts_with("r\"") || value.starts_with("r#")
+}
+
+/// The quote that `value` lacks: that of a text or a character, where one of them is asked for and `value` is neither.
+fn missing_quote(source: &str, target: &Target<'_, '_>, name: &str, value: &str) -> Option<&'static str> {
+    if looks_quoted(value) {
+        return None;
+    }
+    let (span, before, after) = match target {
+        Target::Value(expr) if tree::string(expr).is_some() => return Some("\""),
+        Target::Value(expr) => (tree::span(expr), String::new(), ""),
+        Target::NewField(parent) => {
+            let (slot, has_more) = tree::field_slot(parent)?;
+            (slot..slot, format!("{name}: "), if has_more { ", " } else { "" })
+        }
+    };
+    if source.len() > MAX_TRIED_BYTES {
+        return None;
+    }
+    let takes = |value: &str| {
+        let start = span.start + before.len();
+        let tried = format!("{}{before}{value}{after}{}", &source[..span.start], &source[span.end..]);
+        takes_value(&tried, name, &(start..start + value.len()))
+    };
+    let is_ron = check_syntax(&SplicedText::new(value.to_owned())).is_empty();
+    if is_ron && takes(value) {
+        return None;
+    }
+    let is_character = value.chars().count() == 1 || value.starts_with('\\') && value.len() == 2;
+    ["\"", "'"].into_iter().find(|&quote| (quote == "\"" || is_character) && takes(&format!("{quote}{}{quote}", escape(value, quote))))
+}
+
+/// `value` as it stands between two quotes; a character may be an escape already.
+fn escape(value: &str, quote: &str) -> String {
+    if quote == "'" && value.len() == 2 { value.to_owned() } else { value.replace('\\', "\\\\").replace(quote, &format!("\\{quote}")) }
 }
 
 enum Target<'e, 'a> {
@@ -274,6 +307,24 @@ mod tests {
     }
 
     #[test]
+    fn texts_and_characters_need_no_quotes() {
+        let (text, complaints) = with(&[
+            "hardware=../h.ron",
+            "data=Data(source: Csv(path: \"a.csv\"))",
+            "data.source.delimiter=;",
+            "data.source.target=0",
+            "data.source.header=No",
+            "projections[0].name=a->b",
+        ]);
+        assert_eq!(complaints, []);
+        for part in ["hardware: \"../h.ron\"", "delimiter: ';'", "target: \"0\"", "header: No", "name: \"a->b\""] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        let (text, complaints) = with(&["data=Data(source: Csv(path: \"a.csv\"))", "data.source.delimiter=\\t", "delimiter=|"]);
+        assert!(complaints.is_empty() && text.contains("delimiter: '|'"), "{text} {complaints:?}");
+    }
+
+    #[test]
     fn wrong_paths_name_the_nearest_and_the_others_still_apply() {
         let (text, complaints) =
             with(&["systms[1].sweeps=1", "systems[1].sweps=1", "name=1", "count=1", "populations.c.count=1", "path", "a..b=1", "seed=[1"]);
@@ -282,6 +333,6 @@ mod tests {
         assert_eq!(codes, [UnknownPath, UnknownPath, BadOverride, BadOverride, Syntax], "{complaints:?}");
         assert!(complaints[0].1.contains("systems[1].sweeps"), "{complaints:?}");
         // What may be an omitted field is put in and left to the next pass.
-        assert!(text.contains("Anneal(sweps: 1, ") && text.contains("Scene(name: 1, "), "{text}");
+        assert!(text.contains("Anneal(sweps: 1, ") && text.contains("Scene(name: \"1\", "), "{text}");
     }
 }

@@ -18,6 +18,9 @@ const BYTES_OF_LANES: u64 = 128;
 /// building holds beside them. Measured with the above: 5 M neurons and 10 M couplings peaked at 3.3 GB, checkpoint included.
 const BYTES_PER_SYNAPSE: u64 = 200;
 
+/// Bytes of a pair of classes in the confusion matrix: its count, its text in `confusion.csv`.
+const BYTES_PER_CONFUSION: u64 = 48;
+
 /// How large a scene is, and how much it does in a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Preflight {
@@ -52,10 +55,12 @@ impl Preflight {
         self.add_bytes(n.saturating_mul(BYTES_PER_NETWORK_SYNAPSE));
     }
 
-    /// The samples as read, split and laid out in lanes, and the activations and sums of all neurons over them.
-    pub(super) fn add_samples(&mut self, n_samples: u64, n_features: u64) {
+    /// The samples as read, split and laid out in lanes, the activations and sums of all neurons over them, and at the end
+    /// the confusion matrix of the classes with its text.
+    pub(super) fn add_samples(&mut self, n_samples: u64, n_features: u64, n_classes: u64) {
         let floats = n_features.saturating_mul(3).saturating_add(self.neurons.saturating_mul(3));
         self.add_bytes(n_samples.saturating_mul(floats).saturating_mul(4));
+        self.add_bytes(n_classes.saturating_mul(n_classes).saturating_mul(BYTES_PER_CONFUSION));
     }
 
     /// What gradients keep of a batch: activations, sums and those of the step before, of each step that they go back through.
@@ -124,6 +129,13 @@ mod tests {
         preflight.add_population(1);
         preflight.add_projection(u64::MAX / 2);
         assert_eq!((preflight.neurons, preflight.bytes), (u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn a_million_classes_have_a_confusion_matrix_that_counts() {
+        let mut preflight = Preflight::default();
+        preflight.add_samples(2, 1, 1_000_000);
+        assert!(preflight.bytes >= 8_000_000_000_000);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use ron::error::Error as RonError;
 use ron2::ast::{Expr, parse_document};
+use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use super::code::Code;
@@ -27,9 +28,17 @@ const MAX_REPAIRED_BYTES: usize = 1 << 18;
 /// # Errors
 /// All complaints about its shape, one at least.
 pub fn check_shape(text: &SplicedText) -> Result<SceneWire, Vec<Complaint>> {
-    if let Some(complaint) = check_format(text) {
-        return Err(vec![complaint]);
+    match check_format(text) {
+        Some(complaint) => Err(vec![complaint]),
+        None => check_shape_of(text),
     }
+}
+
+/// Reads `text`, good RON, as a `T`: a scene, or what a scene keeps in a file of its own.
+///
+/// # Errors
+/// All complaints about its shape, one at least.
+pub fn check_shape_of<T: DeserializeOwned>(text: &SplicedText) -> Result<T, Vec<Complaint>> {
     let mut blanked = text.as_str().to_owned();
     let mut complaints: Vec<Complaint> = Vec::new();
     let mut removed: Vec<String> = Vec::new();
@@ -59,10 +68,18 @@ pub fn check_shape(text: &SplicedText) -> Result<SceneWire, Vec<Complaint>> {
 
 /// Whether `source` reads as a scene but for the value of a field `name`; `None` if something else is wrong.
 pub fn knows_field(source: &str, name: &str) -> Option<bool> {
-    match parse(source) {
+    match parse::<SceneWire>(source) {
         Ok(_) => Some(true),
         Err(Fault { error: RonError::NoSuchStructField { found, .. }, .. }) if found == name => Some(false),
         Err(Fault { path, .. }) => path.iter().any(|s| matches!(s, Segment::Map { key } if key == name)).then_some(true),
+    }
+}
+
+/// Whether `source` reads as a scene as far as the value of a field `name` that stands at `value`.
+pub fn takes_value(source: &str, name: &str, value: &Range<usize>) -> bool {
+    match parse::<SceneWire>(source) {
+        Ok(_) => true,
+        Err(Fault { path, at, .. }) => at >= value.end && !path.iter().any(|s| matches!(s, Segment::Map { key } if key == name)),
     }
 }
 
@@ -72,11 +89,11 @@ struct Fault {
     at: usize,
 }
 
-fn parse(source: &str) -> Result<SceneWire, Fault> {
+fn parse<T: DeserializeOwned>(source: &str) -> Result<T, Fault> {
     let at = |e: &ron::error::SpannedError| byte_at(source, e.span.start.line, e.span.start.col);
     let fault = |e: ron::error::SpannedError, path| Fault { at: at(&e), error: e.code, path };
     let mut deserializer = ron::de::Deserializer::from_str_with_options(source, &ron_options()).map_err(|e| fault(e, Vec::new()))?;
-    match serde_path_to_error::deserialize::<_, SceneWire>(&mut deserializer) {
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
         Ok(scene) => deserializer.end().map(|()| scene).map_err(|e| fault(deserializer.span_error(e), Vec::new())),
         Err(error) => {
             let path = error.path().iter().cloned().collect();
@@ -148,7 +165,9 @@ fn explain(text: &SplicedText, blanked: &str, fault: Fault) -> (Complaint, Optio
             let what = family(expected);
             let message = format!("no {what} \"{found}\"{}", did_you_mean(&found, expected.iter().copied()));
             let label = nearest(&found, expected.iter().copied()).map_or_else(|| "not known".to_owned(), |near| format!("{near}?"));
-            let complaint = complain(Code::UnknownVariant, span, message).help(format!("known: {}", expected.join(", "))).label(label);
+            let softmax = "CrossEntropy takes the logits of Identity itself; ";
+            let help = format!("{}known: {}", if found == "Softmax" { softmax } else { "" }, expected.join(", "));
+            let complaint = complain(Code::UnknownVariant, span, message).help(help).label(label);
             (complaint, whole(root, innermost, blanked))
         }
         RonError::MissingStructField { field, outer } => {
@@ -356,6 +375,22 @@ mod tests {
         check("Scene(format: 2, nonsense: [])", &[(UnsupportedFormat, "2")]);
         check("Scen(format: 1)", &[(WrongType, "Scen(format: 1)")]);
         check("[1, 2]", &[(WrongType, "[1, 2]")]);
+    }
+
+    #[test]
+    fn a_value_fits_its_field_whatever_else_is_missing() {
+        let scene = |data: &str| format!("Scene(format: 1, {data}, populations: [])");
+        let check = |data: &str, name: &str, value: &str, expected: bool| {
+            let source = scene(data);
+            let at = source.find(value).unwrap();
+            assert_eq!(takes_value(&source, name, &(at..at + value.len())), expected, "{source}");
+        };
+        check("hardware: \"h.ron\"", "hardware", "\"h.ron\"", true);
+        check("hardware: h.ron", "hardware", "h.ron", false);
+        check("hardware: 17", "hardware", "17", false);
+        check("data: Data(source: Csv(delimiter: ';', path: \"a\"))", "delimiter", "';'", true);
+        check("data: Data(source: Csv(delimiter: ; , path: \"a\"))", "delimiter", "; ", false);
+        check("data: Data(source: Csv(target: 0, path: \"a\"))", "target", "0", false);
     }
 
     #[test]

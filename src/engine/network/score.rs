@@ -9,6 +9,7 @@ use super::losses::{Loss, Target};
 pub struct Judge {
     loss: Loss,
     n_classes: usize,
+    counts_confusion: bool,
     /// The values above and below which an answer counts as one or the other; `None` if targets are not two-valued.
     threshold: Option<f32>,
 }
@@ -22,25 +23,26 @@ pub struct Score {
     pub loss: f64,
     /// Right answers.
     pub n_right: u64,
-    /// Number of samples by `[class][answer]`, row-major; empty for values.
+    /// Number of samples by `[class][answer]`, row-major; empty unless the judge counts it.
     pub confusion: Vec<u64>,
 }
 
 impl Judge {
-    /// Judges answers to `dataset` by `loss`.
+    /// Judges answers by `loss` to samples of `datasets`, which are parts of one set.
     ///
-    /// Values can be right or wrong only if all targets are one of two numbers: an answer is right if every output
-    /// lies on the side of its target (of the middle, or of 0 for losses of logits and margins).
-    pub fn new(dataset: &Dataset, loss: Loss) -> Self {
-        let threshold = match &dataset.targets {
-            Targets::Classes(_) => None,
-            Targets::Values { values, .. } => {
-                let (low, high) = values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), &v| (a.min(v), b.max(v)));
-                let is_two_valued = low < high && values.iter().all(|&v| v == low || v == high);
-                is_two_valued.then_some(if loss == Loss::MeanSquare { (low + high) / 2.0 } else { 0.0 })
-            }
-        };
-        Judge { loss, n_classes: dataset.class_names.len(), threshold }
+    /// Classes are right or wrong, and so are targets of two values: an answer counts as the one on whose side of their
+    /// middle it lies (of 0, for losses of logits and margins). A part may hold one of the two alone, so all are looked at.
+    pub fn new(datasets: &[&Dataset], loss: Loss) -> Self {
+        let mut values = datasets.iter().filter_map(|d| if let Targets::Values { values, .. } = &d.targets { Some(values) } else { None });
+        let (low, high) = values.clone().flatten().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+        let is_two_valued = low < high && values.all(|part| part.iter().all(|&v| v == low || v == high));
+        let threshold = is_two_valued.then_some(if loss == Loss::MeanSquare { (low + high) / 2.0 } else { 0.0 });
+        Judge { loss, n_classes: datasets.first().map_or(0, |d| d.class_names.len()), counts_confusion: false, threshold }
+    }
+
+    /// The same, counting how often each class was answered as each: memory that grows with their number squared.
+    pub fn counting_confusion(self) -> Self {
+        Judge { counts_confusion: true, ..self }
     }
 
     /// True if answers can be right or wrong.
@@ -55,8 +57,8 @@ impl Judge {
         match target {
             Target::Class(class) => {
                 let answer = (0..outputs.len()).fold(0, |best, j| if outputs[j] > outputs[best] { j } else { best });
-                score.confusion.resize(self.n_classes * self.n_classes, 0);
-                if answer < self.n_classes {
+                if self.counts_confusion && answer < self.n_classes {
+                    score.confusion.resize(self.n_classes * self.n_classes, 0);
                     score.confusion[class as usize * self.n_classes + answer] += 1;
                 }
                 score.n_right += u64::from(answer == class as usize);
@@ -102,7 +104,7 @@ mod tests {
     fn classes_are_counted_by_answer() {
         let names = ["a", "b"].map(str::to_owned).to_vec();
         let dataset = Dataset { n_features: 1, inputs: vec![0.0; 3], targets: Targets::Classes(vec![0, 1, 1]), class_names: names };
-        let judge = Judge::new(&dataset, Loss::CrossEntropy);
+        let judge = Judge::new(&[&dataset], Loss::CrossEntropy).counting_confusion();
         let mut score = Score::default();
         for (sample, outputs) in [[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]].iter().enumerate() {
             judge.add(&mut score, outputs, target_of(&dataset, sample));
@@ -123,7 +125,7 @@ mod tests {
         };
         let right = |values: &[f32], loss: Loss, outputs: &[f32]| {
             let dataset = dataset(values);
-            let judge = Judge::new(&dataset, loss);
+            let judge = Judge::new(&[&dataset], loss);
             let mut score = Score::default();
             outputs.iter().enumerate().for_each(|(i, y)| judge.add(&mut score, &[*y], target_of(&dataset, i)));
             judge.knows_right().then_some(score.n_right)
@@ -132,6 +134,10 @@ mod tests {
         assert_eq!(right(&[0.0, 1.0], Loss::MeanSquare, &[0.6, 0.6]), Some(1));
         assert_eq!(right(&[0.0, 1.0], Loss::BinaryCrossEntropy, &[-0.1, 0.1]), Some(2));
         assert_eq!(right(&[-1.0, 1.0], Loss::Hinge, &[-0.1, -0.1]), Some(1));
+        // A split may leave one value alone in a part.
+        let [zeros, both] = [dataset(&[0.0, 0.0]), dataset(&[0.0, 1.0])];
+        assert!(!Judge::new(&[&zeros], Loss::MeanSquare).knows_right());
+        assert_eq!(Judge::new(&[&zeros, &both], Loss::MeanSquare), Judge::new(&[&both], Loss::MeanSquare));
         assert_eq!(right(&[0.0, 1.0, 2.0], Loss::MeanSquare, &[0.0, 1.0, 2.0]), None);
     }
 }

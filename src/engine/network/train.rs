@@ -1,6 +1,6 @@
 //! Learning by gradient: minibatches, gradients of a batch, and updates, without a world.
 
-use crate::data::{Dataset, Targets};
+use crate::data::Dataset;
 use crate::kernels::backward::dense;
 use crate::kernels::backward::rules::Step;
 use crate::kernels::backward::sparse;
@@ -14,11 +14,12 @@ use crate::units::Seed;
 
 use super::forward::forward_lanes;
 use super::lanes::Activations;
-use super::losses::{Loss, Target};
+use super::losses::Loss;
 use super::noisy::{HardwarePass, StraightThrough};
 use super::optimisers::{Clip, Optimiser, WeightDecay};
 use super::parameters::{Parameters, ParametersRef};
 use super::reverse::{Deltas, Learns, Sources};
+use super::score::target_of;
 
 /// Samples whose gradients are computed together where the caller leaves it open.
 const BATCH: usize = 256;
@@ -404,14 +405,6 @@ fn follow(now: &mut Activations, before: &Activations) {
     }
 }
 
-/// The target of a sample.
-pub fn target_of(dataset: &Dataset, sample: u32) -> Target<'_> {
-    match &dataset.targets {
-        Targets::Classes(classes) => Target::Class(classes[sample as usize]),
-        Targets::Values { width, values } => Target::Values(&values[sample as usize * width..(sample as usize + 1) * width]),
-    }
-}
-
 /// Adds `scale` times the slopes of the loss of each sample to the gradients by the outputs; returns the sum of losses.
 fn seed(
     plan: &NetworkPlan,
@@ -429,7 +422,7 @@ fn seed(
         outputs.clear();
         outputs.extend(plan.outputs().flat_map(|(l, _)| activations.sample(l, lane)));
         slopes.resize(outputs.len(), 0.0);
-        let target = target_of(dataset, sample);
+        let target = target_of(dataset, sample as usize);
         total += loss.value(&outputs, target);
         loss.slopes(&outputs, target, &mut slopes);
         let neurons = plan.outputs().flat_map(|(l, layer)| (0..layer.n_neurons).map(move |j| (l, j)));

@@ -206,6 +206,21 @@ pub enum HardwareError {
     },
 }
 
+impl HardwareError {
+    /// The field that is wrong, as a path into the file of a profile.
+    pub fn path(&self) -> &'static str {
+        match self {
+            HardwareError::Bits { place: "weights", .. } => "weights.bits",
+            HardwareError::Bits { place: "input", .. } => "input.bits",
+            HardwareError::Bits { .. } => "output.bits",
+            HardwareError::Number { place: "weights.noise sigma", .. } => "weights.noise.sigma",
+            HardwareError::Number { place: "output_noise sigma", .. } => "output_noise.sigma",
+            HardwareError::Number { place: "input.range", .. } => "input.range",
+            HardwareError::Number { .. } => "output.range",
+        }
+    }
+}
+
 impl HardwareProfile {
     /// Full precision without noise: what a layer computes in f32.
     pub fn ideal() -> Self {
@@ -251,8 +266,8 @@ impl HardwareProfile {
             OutputRange::Sigmas(k) => Some(("output.range in sigmas", k)),
         };
         for (place, value) in input.into_iter().chain(output) {
-            if !(value.is_finite() && value > 0.0) {
-                errors.push(HardwareError::Number { profile: profile(), place, value, must: "finite and above 0" });
+            if !(1e-30..=1e30).contains(&value) {
+                errors.push(HardwareError::Number { profile: profile(), place, value, must: "from 1e-30 to 1e30" });
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }

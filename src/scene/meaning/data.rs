@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::data::{
-    CsvOptions, DataError, Dataset, Place, Targets, Task, align_classes, delayed_xor, read_csv, read_idx_within, read_npy, read_npz_within,
-    two_spirals,
+    CsvOptions, DataError, Dataset, Header, Place, Targets, Task, align_classes, delayed_xor, encode_numbers, read_csv_and_header,
+    read_idx_within, read_npy, read_npz_within, two_spirals,
 };
 use crate::engine::network::Loss;
 use crate::units::Seed;
@@ -12,7 +12,7 @@ use crate::units::Seed;
 use super::super::checked_network::Data;
 use super::super::code::Code;
 use super::super::report::FilePlace;
-use super::super::wire::{CsvWire, DataWire, LossWire, NpzWire, PairWire, SceneWire, SourceWire, TaskWire, TimeWire};
+use super::super::wire::{CsvWire, DataWire, HeaderWire, LossWire, NpzWire, PairWire, SceneWire, SourceWire, TaskWire, TimeWire};
 use super::Checker;
 use super::spin_network::index;
 
@@ -29,7 +29,7 @@ type Tables = (Dataset, Option<Dataset>);
 
 impl Checker<'_> {
     /// The samples of the scene, if it has any that can be read.
-    pub(super) fn data(&mut self, wire: &DataWire) -> Option<Data> {
+    pub(super) fn data(&mut self, wire: &DataWire, seed: Seed) -> Option<Data> {
         let task = match wire.task {
             TaskWire::Classes => Task::Classes,
             TaskWire::Values => Task::Values,
@@ -87,6 +87,8 @@ impl Checker<'_> {
         let steps = steps.clamp(1, MAX_STEPS) as u32;
         let is_sequence = matches!(wire.time, TimeWire::Sequence(_));
         let (samples, test) = tables?;
+        let start = self.complaints.len();
+        self.targets_look_like_classes(&samples);
         if is_sequence && !samples.n_features.is_multiple_of(steps as usize) {
             let message = format!("{} features of a sample are not {steps} steps of equally many", samples.n_features);
             self.complain(Code::CountMismatch, "data.time", message)
@@ -105,7 +107,14 @@ impl Checker<'_> {
         let (samples, test) = (Arc::new(samples), test.map(Arc::new));
         let split_seed = wire.split_seed.map(Seed);
         let (test_share, is_standardised) = (wire.test, wire.standardise);
-        Some(Data { samples, test, test_share, is_stratified, split_seed, is_standardised, divisor, steps, is_sequence })
+        let data = Data { samples, test, test_share, is_stratified, split_seed, is_standardised, divisor, steps, is_sequence };
+        // What the fields allow is prepared once here, so that features that overflow are no surprise of the run.
+        let is_fit = !self.complaints[start..].iter().any(|c| !c.is_warning()) && divisor != 0.0 && (0.0..1.0).contains(&wire.test);
+        if is_fit && let Err(error) = data.prepare(seed) {
+            let path = if divisor == 1.0 && wire.standardise { "data.standardise" } else { "data.divide_by" };
+            self.complain(Code::OutOfRange, path, error.to_string()).advise("divide by another number, or correct the feature");
+        }
+        Some(data)
     }
 
     /// How wrong an answer is: as the scene says, or as the data suggest.
@@ -161,12 +170,21 @@ impl Checker<'_> {
             return None;
         }
         let targets = wire.target.iter().chain(&wire.targets).cloned().collect();
-        let options = CsvOptions { delimiter, targets, ignore: wire.ignore.clone(), task };
+        let header = match wire.header {
+            HeaderWire::Auto => Header::Auto,
+            HeaderWire::Yes => Header::Yes,
+            HeaderWire::No => Header::No,
+        };
+        let options = CsvOptions { delimiter, targets, ignore: wire.ignore.clone(), task, header };
         let mut read = |at: &str, path: &str| {
             let at = format!("data.source.{at}");
             let (file, bytes) = self.read_file(&at, path)?;
-            let table = read_csv(&file.display().to_string(), &bytes, &options);
-            self.readable(&at, table)
+            let file = file.display().to_string();
+            let (table, names) = self.readable(&at, read_csv_and_header(&file, &bytes, &options))?;
+            if let (Some(line), Header::Auto) = (names, header) {
+                self.notes.push(format!("{file}:{line}: taken as the names of the columns (`header: No` makes it a sample)"));
+            }
+            Some(table)
         };
         let train = read("path", &wire.path)?;
         match &wire.test_path {
@@ -253,11 +271,41 @@ impl Checker<'_> {
         let (targets, class_names) = match task {
             Task::Values => (Targets::Values { width, values }, Vec::new()),
             Task::Classes => {
-                let n_classes = values.iter().fold(0.0_f32, |top, &c| top.max(c)) as u32 + 1;
-                (Targets::Classes(values.iter().map(|&c| c as u32).collect()), (0..n_classes).map(|c| c.to_string()).collect())
+                // As in files, the classes are those that occur.
+                let (classes, names) = encode_numbers(&values.iter().map(|&c| c as i64).collect::<Vec<_>>());
+                (Targets::Classes(classes), names)
             }
         };
         Some(Dataset { n_features, inputs, targets, class_names })
+    }
+
+    /// Complains about classes that look like values, or leave nothing to tell apart.
+    fn targets_look_like_classes(&mut self, samples: &Dataset) {
+        const FEW: usize = 8;
+        let (n_classes, n_samples) = (samples.class_names.len(), samples.n_samples());
+        if n_classes == 0 {
+            return;
+        }
+        let numbers: Vec<f64> = samples.class_names.iter().filter_map(|name| name.parse().ok()).collect();
+        let fraction = numbers.iter().find(|x| x.fract() != 0.0).filter(|_| numbers.len() == n_classes);
+        let is_nearly_all = n_classes > FEW && n_classes * 10 >= n_samples * 9;
+        let way_out = "write `task: Values` in `data` if the targets are numbers to come close to";
+        match fraction {
+            Some(x) if is_nearly_all => {
+                let message = format!("{n_samples} samples are of {n_classes} classes, one of them called {x}: these are values");
+                self.complain(Code::LossMismatch, "data", message).advise("write `task: Values` in `data`");
+            }
+            Some(x) => _ = self.complain(Code::DoubtfulTargets, "data", format!("the targets are read as classes, and one is {x}")),
+            None if is_nearly_all => {
+                let message = format!("{n_samples} samples are of {n_classes} classes, so that there is hardly a second of any");
+                self.complain(Code::DoubtfulTargets, "data", message).advise(format!("{way_out}; check `target` otherwise"));
+            }
+            None if n_classes == 1 => {
+                let message = format!("all {n_samples} samples are of class \"{}\", so that any answer is right", samples.class_names[0]);
+                self.complain(Code::DoubtfulTargets, "data", message).advise("check `target`, or add samples of other classes");
+            }
+            None => {}
+        }
     }
 
     /// What a file holds, or a complaint with its place in the file.

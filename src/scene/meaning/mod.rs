@@ -1,5 +1,6 @@
 //! The third pass: do the names, numbers, files and sizes of a scene make sense? All errors at once.
 
+mod can_learn;
 mod data;
 mod neuron_systems;
 mod neurons;
@@ -49,6 +50,8 @@ pub struct Checker<'a> {
     files: Vec<InputFile>,
     /// Spans of path texts with the file each means.
     paths: Vec<(Range<usize>, PathBuf)>,
+    /// What was taken for granted, for those who look.
+    notes: Vec<String>,
 }
 
 /// What the pass makes of a scene.
@@ -61,11 +64,14 @@ pub struct Meaning {
     pub complaints: Vec<Complaint>,
     /// Spans of path texts with the file each means.
     pub paths: Vec<(Range<usize>, PathBuf)>,
+    /// What was taken for granted, for those who look.
+    pub notes: Vec<String>,
 }
 
 /// Checks `wire`, which was read from `text` with the syntax tree `root`.
 pub fn check_meaning(wire: &SceneWire, text: &SplicedText, root: &Expr<'_>, around: &Surroundings) -> Meaning {
-    let mut checker = Checker { text, root, around, complaints: Vec::new(), unread: None, files: Vec::new(), paths: Vec::new() };
+    let mut checker =
+        Checker { text, root, around, complaints: Vec::new(), unread: None, files: Vec::new(), paths: Vec::new(), notes: Vec::new() };
     checker.numbers_are_finite();
     checker.opens_with_a_comment();
     let name = checker.scene_name(wire);
@@ -84,7 +90,7 @@ pub fn check_meaning(wire: &SceneWire, text: &SplicedText, root: &Expr<'_>, arou
         checker.complain(Code::NeverRecorded, "record_every", message);
     }
     checker.fits_into_memory(&preflight, wire);
-    let Checker { complaints, files, paths, .. } = checker;
+    let Checker { complaints, files, paths, notes, .. } = checker;
     let is_good = !complaints.iter().any(|c| !c.is_warning());
     let scene = model.filter(|_| is_good).map(|(model, steps)| Scene {
         name,
@@ -95,7 +101,7 @@ pub fn check_meaning(wire: &SceneWire, text: &SplicedText, root: &Expr<'_>, arou
         model,
         files,
     });
-    Meaning { scene, preflight, complaints, paths }
+    Meaning { scene, preflight, complaints, paths, notes }
 }
 
 impl<'a> Checker<'a> {

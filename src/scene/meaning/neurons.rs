@@ -4,6 +4,7 @@ use crate::kernels::layers::Products;
 use crate::network::Role;
 use crate::plan::network::{Gate, Lif, Unit};
 use crate::topology::generate::{Initial, Placement};
+use crate::units::Seed;
 
 use super::super::checked::Model;
 use super::super::checked_network::{Data, FirstBiases, NetworkModel, NetworkSystem, NeuronPopulation};
@@ -18,7 +19,7 @@ impl Checker<'_> {
     /// The scene as one of neurons that compute, with its steps.
     pub(super) fn network_model(&mut self, wire: &SceneWire, steps: Option<u64>) -> (Option<(Model, u64)>, Preflight) {
         let names = self.names(wire);
-        let data = wire.data.as_ref().and_then(|data| self.data(data));
+        let data = wire.data.as_ref().and_then(|data| self.data(data, Seed(wire.seed)));
         let loss = self.loss(wire, data.as_ref());
         let hardware = wire.hardware.as_ref().and_then(|path| {
             let (file, bytes) = self.read_file("hardware", path)?;
@@ -46,7 +47,8 @@ impl Checker<'_> {
         counts.iter().flatten().for_each(|&n| preflight.add_neurons(n));
         if let Some(data) = &data {
             let n_samples = (data.samples.n_samples() + data.test.as_ref().map_or(0, |t| t.n_samples())) as u64;
-            preflight.add_samples(n_samples, data.samples.n_features as u64);
+            let n_classes = data.samples.class_names.len() as u64;
+            preflight.add_samples(n_samples, data.samples.n_features as u64, n_classes);
         }
         let fits = preflight.bytes <= self.around.memory_limit && preflight.neurons <= MAX_ROWS;
         if preflight.neurons > MAX_ROWS && preflight.bytes <= self.around.memory_limit {
@@ -71,6 +73,9 @@ impl Checker<'_> {
             if let NetworkSystem::Train(train) = train {
                 preflight.add_tape(train.batch.min(data.samples.n_samples()) as u64, u64::from(train.window.unwrap_or(data.steps)));
             }
+        }
+        if let (Some((systems, _)), Some(_)) = (&system, &data) {
+            self.can_learn((&populations, &projections), systems, loss);
         }
         let are_known = counts.iter().all(Option::is_some);
         let model = system.filter(|_| are_known).map(|(systems, steps)| {
@@ -160,8 +165,13 @@ impl Checker<'_> {
         let at = format!("{path}.placement");
         let placement = match &wire.placement {
             PlacementWire::Line => Placement::Line,
-            PlacementWire::Grid(width) => Placement::Grid(index(u64::from(self.count(&at, *width, 1)))),
-            PlacementWire::Sphere(radius) => Placement::Sphere(self.within(&at, *radius, 0.0, 1e6)),
+            PlacementWire::Grid(width) => {
+                if *width == 0 {
+                    self.complain(Code::OutOfRange, &at, "the width of the grid is 0").advise("use 1 or more");
+                }
+                Placement::Grid(index((*width).clamp(1, u64::from(u32::MAX))))
+            }
+            PlacementWire::Sphere(radius) => Placement::Sphere(self.within_called("the radius of the sphere", &at, *radius, (0.0, 1e6))),
             PlacementWire::Positions(places) => {
                 if n > 0 && places.len() as u64 != n {
                     let message = format!("{} positions for {n} neurons", places.len());
@@ -182,8 +192,8 @@ impl Checker<'_> {
         match wire {
             UnitWire::Identity => Unit::Identity,
             UnitWire::Relu => Unit::Relu,
-            UnitWire::LeakyRelu(slope) => Unit::LeakyRelu(self.within(path, slope, -1.0, 1.0) as f32),
-            UnitWire::Elu(alpha) => Unit::Elu(self.within(path, alpha, 0.0, 1e3) as f32),
+            UnitWire::LeakyRelu(slope) => Unit::LeakyRelu(self.within_called("the slope of LeakyRelu", path, slope, (-1.0, 1.0)) as f32),
+            UnitWire::Elu(alpha) => Unit::Elu(self.within_called("the alpha of Elu", path, alpha, (0.0, 1e3)) as f32),
             UnitWire::Selu => Unit::Selu,
             UnitWire::Sigmoid => Unit::Sigmoid,
             UnitWire::SteepSigmoid => Unit::SteepSigmoid,

@@ -39,9 +39,14 @@ impl Checker<'_> {
 
     /// `value` if it lies from `least` to `most`, or a complaint; a number that is not finite is left to its own.
     pub(super) fn within(&mut self, path: &str, value: f64, least: f64, most: f64) -> f64 {
+        let field = path.rsplit('.').next().unwrap_or(path);
+        self.within_called(field, path, value, (least, most))
+    }
+
+    /// The same for a number that a message calls `name`: one that a kind takes without a field.
+    pub(super) fn within_called(&mut self, name: &str, path: &str, value: f64, (least, most): (f64, f64)) -> f64 {
         if value.is_finite() && !(least..=most).contains(&value) {
-            let field = path.rsplit('.').next().unwrap_or(path).to_owned();
-            self.complain(Code::OutOfRange, path, format!("{field} is {value}")).advise(format!("use a number from {least} to {most}"));
+            self.complain(Code::OutOfRange, path, format!("{name} is {value}")).advise(format!("use a number from {least} to {most}"));
         }
         value
     }

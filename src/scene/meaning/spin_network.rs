@@ -36,6 +36,16 @@ struct Sized {
     n_couplings: u64,
 }
 
+/// The ends that `name`, which has no arrow, may mean: two populations that it names, or the first and the last.
+fn meant_ends(name: &str, names: &[&str]) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words: Vec<&str> = name.split(|c| !is_part(c)).filter(|w| !w.is_empty()).collect();
+    let known = |word: Option<&&str>| word.and_then(|word| names.iter().copied().find(|name| name == word));
+    let ends = known(words.first()).zip(known(words.last())).filter(|_| words.len() > 1);
+    let (from, to) = ends.unwrap_or((names.first().copied().unwrap_or("a"), names.last().copied().unwrap_or("b")));
+    format!("{from}->{to}")
+}
+
 impl Checker<'_> {
     pub(super) fn network(&mut self, wire: &SceneWire) -> Network {
         let spins: Vec<&SpinsWire> = wire
@@ -140,7 +150,7 @@ impl Checker<'_> {
         let path = format!("{path}.name");
         let Some((from, to)) = name.split_once("->") else {
             self.complain(Code::BadName, &path, format!("projection \"{name}\" does not say what it joins"))
-                .advise(format!("write \"{0}->{0}\"", names.first().unwrap_or(&"a")));
+                .advise(format!("write \"{}\"", meant_ends(name, names)));
             return None;
         };
         let mut find = |end: &str| {

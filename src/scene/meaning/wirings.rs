@@ -6,11 +6,13 @@ use crate::data::{ListedEdge, read_edges};
 use crate::network::Role;
 use crate::plan::network::{Block, Layer, NetworkPlan, PlanError, Rows, Unit};
 use crate::topology::generate::{Initial, Wiring, expected_synapses};
+use crate::topology::read::MAX_MAGNITUDE;
 use crate::units::Seed;
 
 use super::super::checked_network::{DirectedProjection, NeuronPopulation, Synapses};
 use super::super::code::Code;
 use super::super::preflight::Preflight;
+use super::super::report::{Complaint, FilePlace};
 use super::super::wire::{DirectedWire, PatternWire, ProjectionWire, SceneWire, WeightsWire};
 use super::Checker;
 use super::spin_network::{MAX_ROWS, index};
@@ -84,7 +86,7 @@ impl Checker<'_> {
                 }
                 Wiring::RandomFanIn(index(k))
             }
-            PatternWire::Random(share) => Wiring::Random(self.within(path, *share, 0.0, 1.0)),
+            PatternWire::Random(share) => Wiring::Random(self.within_called("the share of pairs", path, *share, (0.0, 1.0))),
             PatternWire::Distance(d) => {
                 let positive = |checker: &mut Self, name: &str, value: Option<f64>| {
                     let value = value.unwrap_or(f64::INFINITY);
@@ -123,8 +125,9 @@ impl Checker<'_> {
             }
             PatternWire::File(file) => {
                 let (file, bytes) = self.read_file(path, file)?;
-                let edges = self.readable(path, read_edges(&file.display().to_string(), &bytes))?;
-                return self.edges_of_file(path, edges, source, target);
+                let file = file.display().to_string();
+                let edges = self.readable(path, read_edges(&file, &bytes))?;
+                return self.edges_of_file((path, &file), edges, source, target);
             }
         };
         let n = self.expected(&wiring, source, target);
@@ -133,27 +136,46 @@ impl Checker<'_> {
 
     fn edges_of_file(
         &mut self,
-        path: &str,
-        edges: Vec<ListedEdge>,
+        (path, file): (&str, &str),
+        mut edges: Vec<ListedEdge>,
         source: &NeuronPopulation,
         target: &NeuronPopulation,
     ) -> Option<(Synapses, u64)> {
-        for (population, largest) in [(source, edges.iter().map(|e| e.source).max()), (target, edges.iter().map(|e| e.target).max())] {
-            if let Some(largest) = largest.filter(|&l| l as usize >= population.n_neurons && population.n_neurons > 0) {
-                let message = format!("no neuron {largest}: population \"{}\" has {}", population.name, population.n_neurons);
-                self.complain(Code::UnknownNeuron, path, message);
+        // 1. Line by line, until one is wrong.
+        for edge in &edges {
+            let line = edge.line;
+            for (population, neuron) in [(source, edge.source), (target, edge.target)] {
+                if neuron as usize >= population.n_neurons && population.n_neurons > 0 {
+                    let message =
+                        format!("{file}:{line}: no neuron {neuron}: population \"{}\" has {}", population.name, population.n_neurons);
+                    self.complain_of_file(Code::UnknownNeuron, path, (file, line), message);
+                    return None;
+                }
+            }
+            if let Some(weight) = edge.weight.filter(|w| f64::from(w.abs()) > MAX_MAGNITUDE) {
+                self.complain_of_file(Code::OutOfRange, path, (file, line), format!("{file}:{line}: the weight is {weight:e}"))
+                    .advise(format!("use a number from -{MAX_MAGNITUDE:e} to {MAX_MAGNITUDE:e}, so that sums of many stay finite"));
                 return None;
             }
         }
-        let mut edges: Vec<(u32, u32, f32)> = edges.into_iter().map(|e| (e.source, e.target, e.weight.unwrap_or(f32::NAN))).collect();
-        edges.sort_by_key(|&(from, to, _)| (to, from));
-        if let Some(twice) = edges.windows(2).find(|w| (w[0].0, w[0].1) == (w[1].0, w[1].1)) {
-            self.complain(Code::BadCoupling, path, format!("{} is joined with {} twice", twice[0].0, twice[0].1))
-                .advise("give each synapse once");
+        // 2. All together.
+        edges.sort_by_key(|e| (e.target, e.source, e.line));
+        if let Some(twice) = edges.windows(2).find(|w| (w[0].source, w[0].target) == (w[1].source, w[1].target)) {
+            let (edge, first) = (twice[1], twice[0].line);
+            let message = format!("{file}:{}: {} is joined with {} twice, first in line {first}", edge.line, edge.source, edge.target);
+            self.complain_of_file(Code::BadCoupling, path, (file, edge.line), message).advise("give each synapse once");
             return None;
         }
+        let edges: Vec<(u32, u32, f32)> = edges.into_iter().map(|e| (e.source, e.target, e.weight.unwrap_or(f32::NAN))).collect();
         let n = edges.len() as u64;
         Some((Synapses::Listed(edges), n))
+    }
+
+    /// A complaint with its line in a file that the scene names at `path`.
+    fn complain_of_file(&mut self, code: Code, path: &str, (file, line): (&str, u64), message: String) -> &mut Complaint {
+        let complaint = self.complain(code, path, message);
+        complaint.file = Some(Box::new(FilePlace { file: file.to_owned(), line, column: 1 }));
+        complaint
     }
 
     /// How many synapses a pattern will make, a little more to be safe; every pair where places are too many to look at.

@@ -96,8 +96,23 @@ pub struct CsvWire {
     /// The character between two values.
     #[serde(default = "comma")]
     pub delimiter: char,
+    /// Whether the first row holds names; by the look of the first two rows if left out.
+    #[serde(default)]
+    pub header: HeaderWire,
     /// Another file of the same columns to test with, in place of a share.
     pub test_path: Option<String>,
+}
+
+/// Whether the first row of a table holds the names of its columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum HeaderWire {
+    /// As the first two rows look.
+    #[default]
+    Auto,
+    /// It does.
+    Yes,
+    /// It is a sample.
+    No,
 }
 
 fn comma() -> char {

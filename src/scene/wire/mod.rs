@@ -13,7 +13,7 @@ mod scene;
 mod systems;
 
 pub use couplings::{CouplingsWire, HopfieldRule, MeanFieldStrengths, StrengthsWire};
-pub use data::{CsvWire, DataWire, LossWire, NpzWire, PairWire, SourceWire, TaskWire, TimeWire};
+pub use data::{CsvWire, DataWire, HeaderWire, LossWire, NpzWire, PairWire, SourceWire, TaskWire, TimeWire};
 pub use hardware::{
     GranularityWire, HardwareWire, InputRangeWire, NoiseWire, OrderWire, OutputRangeWire, OutputUnitWire, RoundingWire, SchemeWire,
 };
