@@ -68,6 +68,8 @@ pub enum HeatError {
         value: f32,
     },
     /// The network remembers.
-    #[error("projection \"{0}\" is recurrent: a landscape of layers above a weight needs a network without memory, Unrolled does not")]
+    #[error(
+        "projection \"{0}\" is recurrent: a landscape of the layers above a weight needs a network without memory; use Unrolled, which runs all steps"
+    )]
     Recurrent(String),
 }

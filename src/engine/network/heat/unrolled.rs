@@ -127,8 +127,10 @@ impl Unrolled {
     fn run(&mut self, samples: &[u32], losses: &mut Vec<f64>) {
         let Unrolled { wiring, activations, dataset, outputs, .. } = self;
         let plan = &*wiring.plan;
-        if activations.n_samples() != samples.len() {
-            *activations = Activations::new(plan, samples.len());
+        // Lanes do not know of each other, so that a smaller part leaves the rest of them as they are.
+        let room = PART.min(dataset.n_samples());
+        if activations.n_samples() != room {
+            *activations = Activations::new(plan, room);
         }
         activations.reset();
         for step in 0..self.steps {
