@@ -193,7 +193,7 @@ pub enum HardwareError {
         most: u8,
     },
     /// A number is negative, zero where it must not be, or not finite.
-    #[error("hardware profile {profile:?}: {place} is {value}; it must be {must}")]
+    #[error("hardware profile {profile:?}: {place} is {value:?}; it must be {must}")]
     Number {
         /// The profile.
         profile: String,

@@ -26,7 +26,8 @@ impl Checker<'_> {
         let joined: Vec<(usize, usize)> = projections.iter().filter(|p| !is_empty(&p.synapses)).map(|p| (p.from, p.to)).collect();
         let reached = reach(populations.iter().map(|p| p.role == Role::Input).collect(), joined.iter().copied());
         for (i, population) in populations.iter().enumerate().filter(|(i, p)| p.role == Role::Output && !reached[*i]) {
-            let empty = projections.iter().find(|p| is_empty(&p.synapses) && !reached[p.to]);
+            let before = reach((0..populations.len()).map(|k| k == i).collect(), projections.iter().map(|p| (p.to, p.from)));
+            let empty = projections.iter().find(|p| is_empty(&p.synapses) && before[p.to]);
             let why = empty.map_or_else(String::new, |p| format!(" (projection \"{}\" has no synapse)", p.name));
             let message = format!("no input leads to \"{}\"{why}: its answer is the same for all samples", population.name);
             self.complain(Code::NoPath, &format!("populations[{i}]"), message);
