@@ -247,7 +247,8 @@ fn a_bad_array_names_file_and_byte() {
     let archive = |bytes: &[u8]| read_npz("a.npz", bytes, "x", "y", Task::Classes).unwrap_err().to_string();
     assert_eq!(archive(b"PK"), "a.npz: expected an .npz archive, found no directory of its files");
     assert!(archive(&zip(&[("x.npy", x.clone())], 12)).contains("packed by method 12"));
-    assert!(archive(&zip(&[("x.npy", x.clone())], 8)).contains("cannot be unpacked"));
+    // Plain bytes happen to be a short stream, of another length than the archive states.
+    assert!(archive(&zip(&[("x.npy", x.clone())], 8)).contains("bytes unpacked, found"));
     assert_eq!(archive(&zip(&[("x.npy", x.clone()), ("z.npy", x)], 0)), "a.npz: expected an array \"y\", found x, z");
     let labels = idx(0x08, &[2], &[7, 9]);
     let images = |bytes: &[u8]| read_idx(("i", bytes), ("l", &labels), Task::Classes).unwrap_err().to_string();
