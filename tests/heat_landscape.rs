@@ -9,28 +9,6 @@ use lehr::plan::network::{Block, Gate, Layer, Lif, NetworkPlan, Rows, Unit};
 use lehr::random::{Stream, StreamKey, SystemTag};
 use lehr::units::Seed;
 
-const UNITS: [Unit; 20] = [
-    Unit::Identity,
-    Unit::Relu,
-    Unit::LeakyRelu(0.125),
-    Unit::Elu(1.0),
-    Unit::Selu,
-    Unit::Sigmoid,
-    Unit::SteepSigmoid,
-    Unit::Tanh,
-    Unit::Softplus,
-    Unit::Gauss,
-    Unit::Sin,
-    Unit::Abs,
-    Unit::Step,
-    Unit::Sign,
-    Unit::Gate(Gate::And),
-    Unit::Gate(Gate::Or),
-    Unit::Gate(Gate::Nand),
-    Unit::Gate(Gate::Xor),
-    Unit::Lif(Lif { leak: 0.75, threshold: 1.0, ticks: 8 }),
-    Unit::Step,
-];
 const LOSSES: [Loss; 4] = [Loss::MeanSquare, Loss::CrossEntropy, Loss::BinaryCrossEntropy, Loss::Hinge];
 
 fn stream(seed: u64, name: &str) -> Stream {
@@ -162,10 +140,10 @@ fn set(parameters: &mut Parameters, site: lehr::engine::network::heat::Site, val
 
 #[test]
 fn a_proposal_changes_the_loss_by_what_the_law_says() {
-    for (k, hidden) in UNITS.into_iter().enumerate() {
+    for (k, hidden) in Unit::ALL.into_iter().enumerate() {
         for (l, loss) in LOSSES.into_iter().enumerate() {
             let seed = (4 * k + l) as u64;
-            let output = if seed.is_multiple_of(3) { UNITS[(k + 7) % UNITS.len()] } else { Unit::Identity };
+            let output = if seed.is_multiple_of(3) { Unit::ALL[(k + 7) % Unit::ALL.len()] } else { Unit::Identity };
             walk(seed, hidden, output, loss, [1, 15, 16, 40][(k + l) % 4], Simd::best());
         }
     }

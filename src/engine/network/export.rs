@@ -356,6 +356,16 @@ mod tests {
     }
 
     #[test]
+    fn every_unit_has_its_own_name_in_files() {
+        for unit in Unit::ALL {
+            let written = serde_json::to_value(to_wire(unit)).unwrap();
+            let name = written.as_str().or_else(|| written.as_object()?.keys().next().map(String::as_str));
+            assert_eq!(name, Some(unit.name()));
+            assert_eq!(from_wire(serde_json::from_value(written.clone()).unwrap()), unit);
+        }
+    }
+
+    #[test]
     fn a_network_comes_back_from_its_file_exactly() {
         for network in networks() {
             let (back, format) = from_safetensors(&to_safetensors(&network, WeightFormat::F32)).unwrap();

@@ -1,6 +1,6 @@
 //! Random networks of every topology and unit, for tests that compare a path with the law.
 
-use crate::plan::network::{Block, Gate, Layer, Lif, NetworkPlan, Rows, Unit};
+use crate::plan::network::{Block, Layer, NetworkPlan, Rows, Unit};
 use crate::random::{Stream, StreamKey, SystemTag};
 use crate::units::Seed;
 
@@ -15,34 +15,11 @@ pub struct Mix {
     pub has_own_levels: bool,
 }
 
-/// Every unit once.
-pub fn all_units() -> Vec<Unit> {
-    let gates = [Gate::And, Gate::Or, Gate::Nand, Gate::Xor].map(Unit::Gate);
-    let plain = [
-        Unit::Identity,
-        Unit::Relu,
-        Unit::LeakyRelu(0.02),
-        Unit::Elu(1.2),
-        Unit::Selu,
-        Unit::Sigmoid,
-        Unit::SteepSigmoid,
-        Unit::Tanh,
-        Unit::Softplus,
-        Unit::Gauss,
-        Unit::Sin,
-        Unit::Abs,
-        Unit::Step,
-        Unit::Sign,
-        Unit::Lif(Lif { leak: 0.9, threshold: 0.8, ticks: 6 }),
-    ];
-    plain.into_iter().chain(gates).collect()
-}
-
 /// A random plan and its parameters; equal seeds give equal ones.
 pub fn random_network(seed: u64, mix: Mix) -> (NetworkPlan, Parameters) {
     let mut random = Random(StreamKey::new(Seed(seed), SystemTag::named("random plans"), 0).stream());
     let n_layers = 2 + random.below(4);
-    let units = all_units();
+    let units = Unit::ALL;
     let layers: Vec<Layer> = (0..n_layers)
         .map(|l| Layer {
             name: format!("layer{l}"),

@@ -45,30 +45,6 @@ pub fn fire_lanes(simd: Simd, lif: Lif, sums: &[f32], membranes: &mut [f32], out
 mod tests {
     use super::*;
     use crate::engine::network::units::{activate, fire};
-    use crate::plan::network::Gate;
-
-    fn units() -> Vec<Unit> {
-        let gates = [Gate::And, Gate::Or, Gate::Nand, Gate::Xor].map(Unit::Gate);
-        let lif = Unit::Lif(Lif { leak: 0.9, threshold: 0.7, ticks: 9 });
-        let plain = [
-            Unit::Identity,
-            Unit::Relu,
-            Unit::LeakyRelu(0.01),
-            Unit::Elu(1.3),
-            Unit::Selu,
-            Unit::Sigmoid,
-            Unit::SteepSigmoid,
-            Unit::Tanh,
-            Unit::Softplus,
-            Unit::Gauss,
-            Unit::Sin,
-            Unit::Abs,
-            Unit::Step,
-            Unit::Sign,
-            lif,
-        ];
-        plain.into_iter().chain(gates).collect()
-    }
 
     /// Ordinary numbers, and all that is extreme but a number.
     fn sums(unit: Unit, n: usize) -> Vec<f32> {
@@ -86,7 +62,7 @@ mod tests {
     #[test]
     fn every_backend_gives_the_bits_of_the_plain_functions() {
         for simd in Simd::available() {
-            for unit in units() {
+            for unit in Unit::ALL {
                 for n in [0, 1, 15, 16, 17, 32, 1437] {
                     let z = sums(unit, n);
                     let mut found = vec![f32::NAN; n];

@@ -35,9 +35,14 @@ pub struct Lif {
     pub ticks: u32,
 }
 
+impl Lif {
+    /// What a scene gets that names no parameters.
+    pub const USUAL: Lif = Lif { leak: 0.9, threshold: 1.0, ticks: 16 };
+}
+
 impl Default for Lif {
     fn default() -> Self {
-        Lif { leak: 0.9, threshold: 1.0, ticks: 16 }
+        Lif::USUAL
     }
 }
 
@@ -80,6 +85,54 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Every unit once; those with parameters at their usual ones.
+    pub const ALL: [Unit; 19] = [
+        Unit::Identity,
+        Unit::Relu,
+        Unit::LeakyRelu(0.01),
+        Unit::Elu(1.0),
+        Unit::Selu,
+        Unit::Sigmoid,
+        Unit::SteepSigmoid,
+        Unit::Tanh,
+        Unit::Softplus,
+        Unit::Gauss,
+        Unit::Sin,
+        Unit::Abs,
+        Unit::Step,
+        Unit::Sign,
+        Unit::Gate(Gate::And),
+        Unit::Gate(Gate::Or),
+        Unit::Gate(Gate::Nand),
+        Unit::Gate(Gate::Xor),
+        Unit::Lif(Lif::USUAL),
+    ];
+
+    /// Its name in scenes and in files, without parameters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Unit::Identity => "Identity",
+            Unit::Relu => "Relu",
+            Unit::LeakyRelu(_) => "LeakyRelu",
+            Unit::Elu(_) => "Elu",
+            Unit::Selu => "Selu",
+            Unit::Sigmoid => "Sigmoid",
+            Unit::SteepSigmoid => "SteepSigmoid",
+            Unit::Tanh => "Tanh",
+            Unit::Softplus => "Softplus",
+            Unit::Gauss => "Gauss",
+            Unit::Sin => "Sin",
+            Unit::Abs => "Abs",
+            Unit::Step => "Step",
+            Unit::Sign => "Sign",
+            Unit::Gate(Gate::And) => "And",
+            Unit::Gate(Gate::Or) => "Or",
+            Unit::Gate(Gate::Nand) => "Nand",
+            Unit::Gate(Gate::Xor) => "Xor",
+            Unit::Lif(_) => "Lif",
+        }
+    }
+
     /// True if its pre-activation counts true inputs instead of adding weighted ones.
     pub const fn is_gate(self) -> bool {
         matches!(self, Unit::Gate(_))
@@ -127,4 +180,16 @@ pub struct UnitError {
     pub value: f32,
     /// What it may be.
     pub range: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unit_is_listed_once_and_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = Unit::ALL.into_iter().map(Unit::name).collect();
+        assert_eq!(names.len(), Unit::ALL.len());
+        assert!(Unit::ALL.into_iter().all(|unit| unit.check().is_ok()));
+    }
 }

@@ -209,3 +209,23 @@ pub enum WeightsWire {
     /// Uniform of that variance.
     LeCunUniform,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::network::Unit;
+
+    #[test]
+    fn every_unit_has_its_own_name_in_scenes() {
+        for name in Unit::ALL.map(Unit::name) {
+            let written = match name {
+                "LeakyRelu" | "Elu" => format!("{name}(0.5)"),
+                "Lif" => format!("{name}()"),
+                _ => name.to_owned(),
+            };
+            let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::UNWRAP_VARIANT_NEWTYPES);
+            let unit: UnitWire = options.from_str(&written).unwrap();
+            assert_eq!(format!("{unit:?}").split('(').next(), Some(name));
+        }
+    }
+}
