@@ -108,7 +108,7 @@ impl Unit {
         Unit::Lif(Lif::USUAL),
     ];
 
-    /// Its name in scenes and in files, without parameters.
+    /// Its name in scenes, and in snake case in files, without parameters.
     pub const fn name(self) -> &'static str {
         match self {
             Unit::Identity => "Identity",
