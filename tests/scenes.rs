@@ -229,3 +229,14 @@ fn the_ledger_means_the_same_while_heat_anneals_and_while_gradients_refine() {
         assert_eq!(metric(&sim, "temperature") > 0.0, step < 4, "step {step}");
     }
 }
+
+#[test]
+fn what_the_energy_is_made_of_is_recorded_beside_it() {
+    let sim = run("anneal_then_refine", &["systems[0].until=2", "systems[1].from=2", "systems[1].until=4"]);
+    let metrics = lehr::run::driver::metrics_of(&sim);
+    let value = |name: &str| metrics.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("no {name} in {metrics:?}")).1;
+    let (energy, loss, prior) = (value("energy"), value("loss"), value("prior"));
+    assert!(loss > 0.0 && prior > 0.0 && (energy - loss - prior).abs() < 1e-9 * energy, "{energy} of {loss} and {prior}");
+    let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).take(3).collect();
+    assert_eq!(names, ["energy", "loss", "prior"]);
+}

@@ -219,6 +219,11 @@ pub fn metrics_of(sim: &Simulation) -> Vec<(String, f64)> {
     if !metrics.iter().any(|(name, _)| name == "energy") && !ledger.terms().is_empty() {
         metrics.insert(0, ("energy".to_owned(), ledger.total()));
     }
+    // What the energy is made of, unless it is one thing.
+    if let terms @ [_, _, ..] = ledger.terms().as_slice() {
+        let new = terms.iter().filter(|(term, _)| !metrics.iter().any(|(name, _)| name == term)).cloned().collect::<Vec<_>>();
+        metrics.splice(1..1, new);
+    }
     metrics.extend(measures(sim.world()));
     metrics
 }
