@@ -208,3 +208,18 @@ fn planted_violations_are_caught() {
     check(unfinished_violations("src/x.rs", concat!("    #[al", "low(dead_code)]")), ":1:");
     check(missing_paths("see `src/nowhere.rs` and `src/lib.rs`", |path| path == "src/lib.rs"), "src/nowhere.rs");
 }
+
+#[test]
+fn the_lock_file_of_the_comparisons_follows_the_dependencies() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("a file of the repository");
+    let manifest = read("Cargo.toml");
+    let wanted = manifest.split("\n[").find_map(|part| part.strip_prefix("dependencies]")).expect("dependencies");
+    let lock = read("benches/peers/sides/Cargo.lock");
+    let lehr = lock.split("[[package]]").find(|p| p.contains("\nname = \"lehr\"\n")).expect("lehr is locked");
+    let names = wanted.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.trim()).filter(|n| !n.starts_with('#'));
+    // Optional ones are locked only where a feature asks for them.
+    let is_optional = |name: &str| manifest.contains(&format!("dep:{name}"));
+    let missing: Vec<&str> = names.filter(|name| !is_optional(name) && !lehr.contains(&format!("\"{name}"))).collect();
+    assert!(missing.is_empty(), "benches/peers/sides/Cargo.lock lacks {missing:?}: build it once without --locked");
+}
