@@ -62,7 +62,7 @@ def run(lehr, folder, n_steps):
     """Seconds, and the resident bytes over time."""
     start, seen = time.monotonic(), []
     command = [lehr, "run", "scene.ron", "--steps", str(n_steps), "--quiet", "--memory-limit", "8GiB", "--out", f"run{start}"]
-    with subprocess.Popen(command, cwd=folder) as process:
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             seen.append(resident(process.pid))
             time.sleep(0.05)
