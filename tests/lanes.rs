@@ -12,6 +12,7 @@ use lehr::kernels::simd::Simd;
 use lehr::plan::{Coupling, IsingModel, LaneEdges, LaneRows, ReplicaBits, SpinPlan};
 use lehr::random::{Stream, StreamKey, SystemTag};
 use lehr::topology::compile_spins;
+use lehr::topology::generate::{Boundary, lattice_2d, random_regular};
 use lehr::units::Seed;
 
 const TAG: SystemTag = SystemTag::named("lanes test");
@@ -395,4 +396,14 @@ fn energies_are_those_of_the_plan_and_states_move_in_and_out() {
         other.select_replicas(&[77; 128]);
         assert!((0..70).all(|s| other.is_up(s, 5) == lanes.is_up(s, 77)));
     }
+}
+
+/// Shared numbers stay on one thread where halves of a graph have many neighbours in common.
+#[test]
+fn a_torus_crosses_threads_at_its_seams_and_a_random_graph_everywhere() {
+    let crossing = |model: &IsingModel| LaneRows::compile(&compile_spins(model, &[])).unwrap().crossing();
+    let torus = lattice_2d(64, 64, Boundary::Periodic, 1.0).unwrap();
+    assert_eq!(crossing(&torus), 2.0 * 2.0 * 64.0 / (4.0 * 4096.0));
+    let random = random_regular(4096, 3, 1.0, Seed(1)).unwrap();
+    assert!((0.45..0.55).contains(&crossing(&random)), "{}", crossing(&random));
 }

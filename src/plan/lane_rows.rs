@@ -97,6 +97,7 @@ pub struct LaneRows {
     place: Vec<[u32; 2]>,
     level_ids: Vec<u32>,
     levels: Vec<u32>,
+    crossing: f64,
 }
 
 impl LaneRows {
@@ -117,6 +118,7 @@ impl LaneRows {
             place: vec![[0; 2]; plan.n_free()],
             level_ids: Vec::new(),
             levels: Vec::new(),
+            crossing: crossing_share(plan),
         };
 
         // 1. The shape of each free row, and all levels that shapes have.
@@ -187,6 +189,11 @@ impl LaneRows {
         self.sites.len()
     }
 
+    /// The share, 0 to 1, of neighbours that another thread moves when two threads take a half of each class.
+    pub fn crossing(&self) -> f64 {
+        self.crossing
+    }
+
     /// Number of colour classes.
     pub fn n_classes(&self) -> usize {
         self.class_blocks.len() - 1
@@ -231,6 +238,17 @@ impl LaneRows {
     pub fn levels(&self) -> &[u32] {
         &self.levels
     }
+}
+
+fn crossing_share(plan: &SpinPlan) -> f64 {
+    let mut in_second_half = vec![None; plan.n_spins()];
+    for class in (0..plan.n_classes()).map(|class| plan.class(class)) {
+        let middle = class.start + class.len() / 2;
+        class.for_each(|slot| in_second_half[slot] = Some(slot >= middle));
+    }
+    let pairs = || (0..plan.n_free()).flat_map(|i| plan.row(i).0.iter().map(move |&j| (i, j as usize)));
+    let crossing = pairs().filter(|&(i, j)| in_second_half[j].is_some_and(|half| in_second_half[i] != Some(half))).count();
+    crossing as f64 / pairs().count().max(1) as f64
 }
 
 fn shape_of(plan: &SpinPlan, slot: usize, steps: &impl Fn(f32) -> i64) -> Option<RowShape> {
