@@ -36,6 +36,12 @@ pub fn erf(x: f64) -> f64 {
     libm::erf(x)
 }
 
+/// ln |Gamma(x)|; ln n! is `ln_gamma(n + 1)`.
+#[inline]
+pub fn ln_gamma(x: f64) -> f64 {
+    libm::lgamma(x)
+}
+
 /// The sine of `x`, in radians.
 #[inline]
 pub fn sin(x: f64) -> f64 {

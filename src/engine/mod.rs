@@ -1,5 +1,5 @@
 //! Pure algorithms without ECS: acceptance rules, spin engines, annealing and tempering methods, diagnostics,
-//! networks that compute and learn.
+//! networks that compute and learn, structures that are sampled.
 
 pub mod diagnostics;
 pub mod exact;
@@ -7,3 +7,4 @@ pub mod hopfield;
 pub mod methods;
 pub mod network;
 pub mod spins;
+pub mod structure;

@@ -1,0 +1,22 @@
+//! Topology as a variable: which of M candidate synapses live, and their weights, sampled together at a temperature.
+//!
+//! The target is pi(S, w) ~ exp(-U/T) times a base measure: for every living synapse the odds rho/(1-rho) of a density (or mu in U
+//! instead) and the slab, the density that its weight has without any energy. U = energy + structural cost. Moves between
+//! dimensions follow reversible jump (Green 1995); the entropy of wirings comes from sampling them and is never added to U.
+
+pub mod account;
+pub mod candidates;
+pub mod driven;
+pub mod energy;
+pub mod fenwick;
+pub mod kernel;
+pub mod scores;
+pub mod settings;
+pub mod state;
+
+pub use account::{Account, ln_choose};
+pub use candidates::{CandidateError, Candidates};
+pub use energy::{Nothing, StructureEnergy};
+pub use kernel::{Draws, Move, Proposal, Tally, propose, walk};
+pub use settings::{Caps, Claim, DegreeCost, Degrees, Density, MoveShares, Preset, Score, Slab, StructureSettings};
+pub use state::Structure;
