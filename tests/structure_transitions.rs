@@ -1,54 +1,12 @@
 //! The full transition matrix of structures over six candidate synapses, from the engine's own proposals and acceptances: every
 //! number that a proposal can draw is listed. Detailed balance holds to rounding, and every planted fault breaks it.
 
+#[expect(dead_code, reason = "each test file uses a part")]
 mod structures;
 
-use lehr::engine::structure::{Caps, DegreeCost, Degrees, Density, Draws, MoveShares, Slab, Structure, StructureEnergy, StructureSettings};
+use lehr::engine::structure::{Caps, DegreeCost, Degrees, Density, MoveShares, Slab, Structure, StructureEnergy, StructureSettings};
 use lehr::math;
-use structures::{Fault, LeastSquares, M, candidates, ln_odds, propose_with};
-
-/// Draws that a counter runs through: each run of a proposal follows one path, until all have been listed.
-#[derive(Default)]
-struct EveryDraw {
-    /// (what was drawn, out of how many), in order.
-    path: Vec<(u64, u64)>,
-    at: usize,
-}
-
-impl EveryDraw {
-    /// Goes to the next path; false if there is none.
-    fn advance(&mut self) -> bool {
-        self.path.truncate(self.at);
-        self.at = 0;
-        while let Some((drawn, n)) = self.path.pop() {
-            if drawn + 1 < n {
-                self.path.push((drawn + 1, n));
-                return true;
-            }
-        }
-        false
-    }
-
-    fn probability(&self) -> f64 {
-        self.path[..self.at].iter().map(|&(_, n)| 1.0 / n as f64).product()
-    }
-}
-
-impl Draws for EveryDraw {
-    fn below(&mut self, n: u64) -> u64 {
-        if self.at == self.path.len() {
-            self.path.push((0, n));
-        }
-        let (drawn, of) = self.path[self.at];
-        assert_eq!(of, n, "the same path asks for the same draws");
-        self.at += 1;
-        drawn
-    }
-
-    fn gaussian(&mut self) -> f64 {
-        panic!("weights of this test are discrete")
-    }
-}
+use structures::{EveryDraw, Fault, LeastSquares, M, candidates, ln_odds, propose_with};
 
 /// All structures of six candidates whose weights are among `values`.
 struct States {

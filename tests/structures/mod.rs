@@ -1,5 +1,4 @@
 //! What the tests of sampled structures share: an energy whose answers are known exactly, and planted faults.
-#![expect(dead_code, reason = "each test file uses a part")]
 
 use std::sync::Arc;
 
@@ -126,6 +125,49 @@ impl StructureEnergy for LeastSquares {
     }
 }
 
+/// Draws that a counter runs through: each run of a proposal follows one path, until all have been listed.
+#[derive(Default)]
+pub struct EveryDraw {
+    /// (what was drawn, out of how many), in order.
+    path: Vec<(u64, u64)>,
+    at: usize,
+}
+
+impl EveryDraw {
+    /// Goes to the next path; false if there is none.
+    pub fn advance(&mut self) -> bool {
+        self.path.truncate(self.at);
+        self.at = 0;
+        while let Some((drawn, n)) = self.path.pop() {
+            if drawn + 1 < n {
+                self.path.push((drawn + 1, n));
+                return true;
+            }
+        }
+        false
+    }
+
+    pub fn probability(&self) -> f64 {
+        self.path[..self.at].iter().map(|&(_, n)| 1.0 / n as f64).product()
+    }
+}
+
+impl Draws for EveryDraw {
+    fn below(&mut self, n: u64) -> u64 {
+        if self.at == self.path.len() {
+            self.path.push((0, n));
+        }
+        let (drawn, of) = self.path[self.at];
+        assert_eq!(of, n, "the same path asks for the same draws");
+        self.at += 1;
+        drawn
+    }
+
+    fn gaussian(&mut self) -> f64 {
+        panic!("weights of this test are discrete")
+    }
+}
+
 /// What goes wrong in the twins that tests must catch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
@@ -155,15 +197,16 @@ pub fn propose_with(fault: Fault, structure: &Structure, settings: &StructureSet
         return proposal;
     }
     let (k, q) = (structure.n_alive(), structure.dead_score() as f64);
-    let n_dead = (M - k) as f64;
+    let m = structure.n_candidates();
+    let n_dead = (m - k) as f64;
     let h = |c: u32| f64::from(structure.score(c));
     let more = match (fault, proposal.step) {
         (Fault::NoScores, Move::Birth { candidate, .. }) => math::ln(h(candidate) / q * n_dead),
         (Fault::NoScores, Move::Death { candidate }) => -math::ln(h(candidate) / (q + h(candidate)) * (n_dead + 1.0)),
         (Fault::NoNumber, Move::Birth { .. }) => math::ln((k + 1) as f64),
         (Fault::NoNumber, Move::Death { .. }) => -math::ln(k as f64),
-        (Fault::NoBoundaries, Move::Birth { .. }) => boundary(settings, k),
-        (Fault::NoBoundaries, Move::Death { .. }) => -boundary(settings, k - 1),
+        (Fault::NoBoundaries, Move::Birth { .. }) => boundary(settings, k, m),
+        (Fault::NoBoundaries, Move::Death { .. }) => -boundary(settings, k - 1, m),
         (Fault::NoRewiringScores, Move::Rewire { from, to, .. }) => -math::ln(h(from) / (q - h(to) + h(from)) / (h(to) / q)),
         (Fault::NoSlab, Move::Birth { weight, .. }) => -slab_over_q(settings, weight),
         (Fault::NoSlab, Move::Death { candidate }) => slab_over_q(settings, structure.weight(candidate)),
@@ -180,9 +223,9 @@ pub fn propose_with(fault: Fault, structure: &Structure, settings: &StructureSet
 }
 
 /// What the true shares between `k` and `k + 1` living candidates add to a ratio that believes in those of the middle.
-fn boundary(settings: &StructureSettings, k: usize) -> f64 {
+fn boundary(settings: &StructureSettings, k: usize, m: usize) -> f64 {
     let p = |kind: usize, k: usize| {
-        let shares = shares_at(settings.shares, k, M);
+        let shares = shares_at(settings.shares, k, m);
         shares[kind] as f64 / shares.iter().sum::<u64>() as f64
     };
     let ratio = |k: usize, k1: usize| math::ln(p(1, k1) / p(0, k));

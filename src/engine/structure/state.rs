@@ -79,6 +79,19 @@ impl Structure {
         self.plant_trees();
     }
 
+    /// Sets the score of one candidate, in O(log M).
+    pub fn set_score(&mut self, candidate: u32, score: u32) {
+        if self.scores.is_empty() {
+            self.scores = vec![1; self.n_candidates()];
+        }
+        let before = std::mem::replace(&mut self.scores[candidate as usize], score);
+        if !self.is_alive(candidate) {
+            let leaf = candidate as usize / LEAF;
+            self.dead.add(leaf, u64::from(score));
+            self.dead.subtract(leaf, u64::from(before));
+        }
+    }
+
     /// Sets all scores to 1.
     pub fn clear_scores(&mut self) {
         self.scores.clear();

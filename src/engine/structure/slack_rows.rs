@@ -1,0 +1,137 @@
+//! Sparse rows with slack: synapses come and go without moving the others.
+//!
+//! Each row has room for more than it holds; a full one moves to the end with twice the room, and when half of all room is
+//! abandoned everything is packed anew, so that an edit costs O(degree) to keep its row sorted and O(1) amortised to find room.
+//! Rows are sorted by neighbour: what they hold decides their order, not how it came about.
+
+/// Least room of a row that has anything.
+const LEAST_ROOM: u32 = 4;
+
+/// Rows of (neighbour, weight), sorted by neighbour.
+#[derive(Clone, Debug, Default)]
+pub struct SlackRows {
+    /// First place, room and length of each row.
+    rows: Vec<(usize, u32, u32)>,
+    neighbours: Vec<u32>,
+    weights: Vec<f32>,
+    /// Places that no row owns.
+    n_abandoned: usize,
+}
+
+impl SlackRows {
+    /// `n` empty rows.
+    pub fn new(n: usize) -> Self {
+        SlackRows { rows: vec![(0, 0, 0); n], ..SlackRows::default() }
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Neighbours and weights of a row.
+    #[inline]
+    pub fn row(&self, row: u32) -> (&[u32], &[f32]) {
+        let (first, _, len) = self.rows[row as usize];
+        let places = first..first + len as usize;
+        (&self.neighbours[places.clone()], &self.weights[places])
+    }
+
+    /// True if `row` holds `neighbour`.
+    pub fn contains(&self, row: u32, neighbour: u32) -> bool {
+        self.row(row).0.binary_search(&neighbour).is_ok()
+    }
+
+    /// Sets the weight of a neighbour, which is added if it is not there.
+    pub fn set(&mut self, row: u32, neighbour: u32, weight: f32) {
+        let (first, room, len) = self.rows[row as usize];
+        match self.row(row).0.binary_search(&neighbour) {
+            Ok(place) => self.weights[first + place] = weight,
+            Err(place) => {
+                let first = if len == room { self.make_room(row) } else { first };
+                let (from, to) = (first + place, first + len as usize);
+                self.neighbours.copy_within(from..to, from + 1);
+                self.weights.copy_within(from..to, from + 1);
+                (self.neighbours[from], self.weights[from]) = (neighbour, weight);
+                self.rows[row as usize].2 += 1;
+            }
+        }
+    }
+
+    /// Takes a neighbour out.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub fn remove(&mut self, row: u32, neighbour: u32) {
+        let (first, _, len) = self.rows[row as usize];
+        let Ok(place) = self.row(row).0.binary_search(&neighbour) else { panic!("row {row} has no neighbour {neighbour}") };
+        let (from, to) = (first + place, first + len as usize);
+        self.neighbours.copy_within(from + 1..to, from);
+        self.weights.copy_within(from + 1..to, from);
+        self.rows[row as usize].2 -= 1;
+    }
+
+    /// Gives a full row more room and returns its first place.
+    fn make_room(&mut self, row: u32) -> usize {
+        let (first, room, len) = self.rows[row as usize];
+        self.n_abandoned += room as usize;
+        self.rows[row as usize] = (self.neighbours.len(), (2 * room).max(LEAST_ROOM), len);
+        self.neighbours.extend_from_within(first..first + len as usize);
+        self.weights.extend_from_within(first..first + len as usize);
+        let (first, room, _) = self.rows[row as usize];
+        self.neighbours.resize(first + room as usize, 0);
+        self.weights.resize(first + room as usize, 0.0);
+        if self.n_abandoned > self.neighbours.len() / 2 {
+            self.pack();
+        }
+        self.rows[row as usize].0
+    }
+
+    /// Lays all rows one after another again, each with its room.
+    fn pack(&mut self) {
+        let n: usize = self.rows.iter().map(|r| r.1 as usize).sum();
+        let (mut neighbours, mut weights) = (vec![0; n], vec![0.0; n]);
+        let mut next = 0;
+        for (first, room, len) in &mut self.rows {
+            let (from, len) = (*first, *len as usize);
+            neighbours[next..next + len].copy_from_slice(&self.neighbours[from..from + len]);
+            weights[next..next + len].copy_from_slice(&self.weights[from..from + len]);
+            *first = next;
+            next += *room as usize;
+        }
+        (self.neighbours, self.weights, self.n_abandoned) = (neighbours, weights, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::random::{StreamKey, SystemTag};
+    use crate::units::Seed;
+
+    #[test]
+    fn rows_hold_what_was_put_in_sorted_through_any_edits() {
+        let mut stream = StreamKey::new(Seed(3), SystemTag::named("slack"), 0).stream();
+        let mut rows = SlackRows::new(7);
+        let mut expected: Vec<BTreeMap<u32, f32>> = vec![BTreeMap::new(); 7];
+        for _ in 0..5000 {
+            let (row, neighbour) = (stream.below(7) as u32, stream.below(30) as u32);
+            let map = &mut expected[row as usize];
+            assert_eq!(rows.contains(row, neighbour), map.contains_key(&neighbour));
+            if map.contains_key(&neighbour) && stream.coin() {
+                map.remove(&neighbour);
+                rows.remove(row, neighbour);
+            } else {
+                let weight = stream.gaussian() as f32;
+                map.insert(neighbour, weight);
+                rows.set(row, neighbour, weight);
+            }
+            let (neighbours, weights) = rows.row(row);
+            let map = &expected[row as usize];
+            assert!(neighbours.iter().eq(map.keys()) && weights.iter().eq(map.values()));
+        }
+        assert!(rows.neighbours.len() < 8 * expected.iter().map(BTreeMap::len).sum::<usize>(), "room stays in proportion");
+    }
+}

@@ -1,0 +1,184 @@
+//! Live spins on a wiring that is sampled with them: E(J, s) = -sum J s s - sum h s.
+//!
+//! Structure moves and sweeps of the spins at one temperature leave the joint distribution of wiring, couplings and spins as it is:
+//! pi(S, J, s) ~ exp(-(E + cost)/T) prior(S) slab(J). A move of one coupling costs O(1), a flip O(degree).
+
+use std::sync::Arc;
+
+use crate::math;
+use crate::random::{BLOCK, StreamKey};
+
+use super::candidates::Candidates;
+use super::energy::StructureEnergy;
+use super::slack_rows::SlackRows;
+use super::state::Structure;
+
+/// Spins and their couplings.
+#[derive(Clone, Debug)]
+pub struct LiveSpins {
+    candidates: Arc<Candidates>,
+    /// J by candidate, 0 of dead ones.
+    couplings: Vec<f32>,
+    rows: SlackRows,
+    biases: Vec<f32>,
+    /// +1 or -1.
+    spins: Vec<i8>,
+    is_clamped: Vec<bool>,
+    /// f_i = h_i + sum J_ij s_j.
+    fields: Vec<f64>,
+    energy: f64,
+    pending: ([(u32, f32); 2], usize, f64),
+}
+
+impl LiveSpins {
+    /// Spins with fields `biases`, coupled as `structure` has them; clamped ones never flip (empty: none is).
+    ///
+    /// # Panics
+    /// If the candidates are directed, the lengths differ, or a spin is neither +1 nor -1.
+    pub fn new(structure: &Structure, biases: Vec<f32>, spins: Vec<i8>, is_clamped: Vec<bool>) -> Self {
+        let candidates = Arc::clone(structure.candidates());
+        let n = candidates.n_neurons();
+        assert!(candidates.is_symmetric(), "couplings of spins are symmetric, the candidates are directed");
+        assert_eq!((biases.len(), spins.len()), (n, n), "biases and spins of {n} neurons");
+        assert!(spins.iter().all(|s| s.abs() == 1), "a spin is +1 or -1");
+        let is_clamped = if is_clamped.is_empty() { vec![false; n] } else { is_clamped };
+        assert_eq!(is_clamped.len(), n, "clamps of {n} neurons");
+        let mut rows = SlackRows::new(n);
+        for (c, w) in structure.living() {
+            let (i, j) = candidates.pair(c);
+            rows.set(i, j, w);
+            rows.set(j, i, w);
+        }
+        let mut live = LiveSpins {
+            candidates,
+            couplings: structure.weights().to_vec(),
+            rows,
+            biases,
+            spins,
+            is_clamped,
+            fields: vec![0.0; n],
+            energy: 0.0,
+            pending: ([(0, 0.0); 2], 0, 0.0),
+        };
+        live.compute();
+        live
+    }
+
+    /// The spins.
+    pub fn spins(&self) -> &[i8] {
+        &self.spins
+    }
+
+    /// One after another, each spin from its distribution given all others at temperature `t` (heat bath); at 0 along its field,
+    /// and either way where there is none.
+    pub fn sweep(&mut self, t: f64, key: StreamKey) {
+        let mut stream = key.stream();
+        for i in 0..self.spins.len() {
+            if i.is_multiple_of(BLOCK) {
+                stream = key.block((i / BLOCK) as u32).stream();
+            }
+            let u = stream.uniform();
+            if self.is_clamped[i] {
+                continue;
+            }
+            let field = self.fields[i];
+            let up = if t > 0.0 {
+                math::sigmoid(2.0 * field / t)
+            } else {
+                0.5 + 0.5 * field.partial_cmp(&0.0).map_or(0.0, |o| f64::from(o as i8))
+            };
+            let spin = if u < up { 1 } else { -1 };
+            if spin != self.spins[i] {
+                self.flip(i as u32);
+            }
+        }
+    }
+
+    fn flip(&mut self, i: u32) {
+        let s = -self.spins[i as usize];
+        self.spins[i as usize] = s;
+        self.energy -= 2.0 * f64::from(s) * self.fields[i as usize];
+        let (neighbours, weights) = self.rows.row(i);
+        for (&j, &w) in neighbours.iter().zip(weights) {
+            self.fields[j as usize] += 2.0 * f64::from(w) * f64::from(s);
+        }
+    }
+
+    fn compute(&mut self) {
+        let spin = |i: u32| f64::from(self.spins[i as usize]);
+        let mut twice = 0.0;
+        for i in 0..self.spins.len() as u32 {
+            let (neighbours, weights) = self.rows.row(i);
+            let h = f64::from(self.biases[i as usize]);
+            let field = h + neighbours.iter().zip(weights).map(|(&j, &w)| f64::from(w) * spin(j)).sum::<f64>();
+            self.fields[i as usize] = field;
+            twice -= spin(i) * (field + h);
+        }
+        self.energy = 0.5 * twice;
+    }
+}
+
+impl StructureEnergy for LiveSpins {
+    fn n_candidates(&self) -> usize {
+        self.couplings.len()
+    }
+
+    fn energy(&self) -> f64 {
+        self.energy
+    }
+
+    fn propose(&mut self, changes: &[(u32, f32)], _: f64) -> Option<f64> {
+        let mut sum = 0.0;
+        for (place, &(c, w)) in changes.iter().enumerate() {
+            self.pending.0[place] = (c, w);
+            sum -= (f64::from(w) - f64::from(self.couplings[c as usize])) * self.product(c);
+        }
+        (self.pending.1, self.pending.2) = (changes.len(), sum);
+        Some(sum)
+    }
+
+    fn accept(&mut self) {
+        let (changes, n, change) = self.pending;
+        for &(c, w) in &changes[..n] {
+            let (i, j) = self.candidates.pair(c);
+            let d = f64::from(w) - f64::from(self.couplings[c as usize]);
+            self.couplings[c as usize] = w;
+            for (a, b) in [(i, j), (j, i)] {
+                // A living coupling may be 0: then its place in the row is as good as empty.
+                if w == 0.0 {
+                    if self.rows.contains(a, b) {
+                        self.rows.remove(a, b);
+                    }
+                } else {
+                    self.rows.set(a, b, w);
+                }
+                self.fields[a as usize] += d * f64::from(self.spins[b as usize]);
+            }
+        }
+        self.energy += change;
+        self.pending.1 = 0;
+    }
+
+    fn reject(&mut self) {
+        self.pending.1 = 0;
+    }
+
+    fn slopes(&mut self, out: &mut [f32]) -> bool {
+        (0..out.len()).for_each(|c| out[c] = -self.product(c as u32) as f32);
+        true
+    }
+
+    fn refresh(&mut self) -> f64 {
+        let before = self.energy;
+        self.compute();
+        (self.energy - before).abs()
+    }
+}
+
+impl LiveSpins {
+    /// s_i s_j of a candidate.
+    fn product(&self, candidate: u32) -> f64 {
+        let (i, j) = self.candidates.pair(candidate);
+        f64::from(self.spins[i as usize] * self.spins[j as usize])
+    }
+}
