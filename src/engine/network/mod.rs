@@ -16,6 +16,7 @@ pub mod parameters;
 pub(crate) mod random_plans;
 pub mod reverse;
 pub mod score;
+pub mod structure;
 pub mod train;
 pub mod units;
 

@@ -91,6 +91,10 @@ pub struct Landscape {
     /// True if all outputs are their pre-activations, so that `a` of outputs need not follow.
     pub(super) scores_z: bool,
     pub(super) pending: Option<Pending>,
+    /// By block: a weight of 0 there is no synapse.
+    pub(super) is_variable: Vec<bool>,
+    /// Changes that were proposed together, and what they change the loss by.
+    pub(super) together: Option<(Vec<(Site, f32)>, f64)>,
     // Room for a proposal.
     pub(super) moved: Vec<u16>,
     /// Samples that a proposal changes, padded to whole vectors.
@@ -136,6 +140,27 @@ impl Landscape {
         simd: Simd,
     ) -> Result<Self, HeatError> {
         let plan = plan.into();
+        let is_variable = vec![false; plan.blocks.len()];
+        Self::of_candidates(plan, is_variable, parameters, data, loss, simd)
+    }
+
+    /// The landscape of the synapses that live among those of `plan`: in blocks that are variable, a weight of 0 is no synapse, so
+    /// that it costs nothing and no gate counts it.
+    ///
+    /// # Errors
+    /// As [`Landscape::new`].
+    ///
+    /// # Panics
+    /// As [`Landscape::new`], or if there is not one flag a block.
+    pub fn of_candidates(
+        plan: Arc<NetworkPlan>,
+        is_variable: Vec<bool>,
+        parameters: Parameters,
+        data: &Dataset,
+        loss: Loss,
+        simd: Simd,
+    ) -> Result<Self, HeatError> {
+        assert_eq!(is_variable.len(), plan.blocks.len(), "flags, and blocks");
         parameters.view().assert_fit(&plan);
         if let Some(block) = plan.blocks.iter().find(|b| b.is_delayed) {
             return Err(HeatError::Recurrent(block.name.clone()));
@@ -154,6 +179,8 @@ impl Landscape {
             are_tiles_stale: true,
             scores_z: wiring.outputs.iter().all(|&o| wiring.neurons[o].unit == Unit::Identity && wiring.neurons[o].is_leaf),
             pending: None,
+            is_variable,
+            together: None,
             moved: vec![0; lanes / LANES],
             list: Vec::new(),
             n_listed: 0,
@@ -299,6 +326,7 @@ impl Landscape {
     /// All rows from the parameters, by the law of a forward pass.
     fn forward(&mut self) {
         self.pending = None;
+        self.together = None;
         for neuron in 0..self.wiring.neurons.len() {
             self.compute_row(neuron, neuron);
         }
@@ -334,15 +362,21 @@ impl Landscape {
     }
 
     /// Row `to` of the pre-activations and activations of `neuron`, from its inputs.
-    fn compute_row(&mut self, neuron: usize, to: usize) {
+    pub(super) fn compute_row(&mut self, neuron: usize, to: usize) {
         let lanes = self.samples.n_lanes;
         let n = self.wiring.neurons[neuron];
+        let mut fan_in = 0;
         let bias = self.parameters.biases[n.layer][n.row];
         let z = &mut self.z[to * lanes..(to + 1) * lanes];
         z.fill(if n.unit.is_gate() { 0.0 } else { bias });
         let (inputs, a, simd, weights) = (&self.samples.inputs, &self.a, self.simd, &self.parameters.weights);
+        let is_variable = &self.is_variable;
         self.wiring.each_input(neuron, |place, block, synapse| {
             let w = weights[block][synapse];
+            if w == 0.0 && is_variable[block] {
+                return;
+            }
+            fan_in += 1;
             let x = match place {
                 Place::Input(row) => &inputs[row * lanes..(row + 1) * lanes],
                 Place::Neuron(row) => &a[row * lanes..(row + 1) * lanes],
@@ -354,7 +388,19 @@ impl Landscape {
             }
         });
         let a = &mut self.a[to * lanes..(to + 1) * lanes];
-        activate_lanes(simd, n.unit, n.fan_in, z, a);
+        activate_lanes(simd, n.unit, fan_in, z, a);
+        if to == neuron {
+            self.wiring.neurons[neuron].fan_in = fan_in;
+        }
+    }
+
+    /// Number of inputs of a neuron that are synapses.
+    pub(super) fn living_fan_in(&self, neuron: usize) -> u32 {
+        let mut fan_in = 0;
+        self.wiring.each_input(neuron, |_, block, synapse| {
+            fan_in += u32::from(!self.is_variable[block] || self.parameters.weights[block][synapse] != 0.0);
+        });
+        fan_in
     }
 
     /// What the loss changes by if `site` becomes `value`, or `None` if that is more than `limit`.
@@ -386,6 +432,7 @@ impl Landscape {
     /// Drops what was proposed.
     pub(super) fn forget(&mut self) {
         self.pending = None;
+        self.together = None;
         for holder in self.holders.drain(..) {
             self.row_of[holder as usize] = NONE;
         }
@@ -429,7 +476,9 @@ impl Landscape {
             let a = &mut self.a[first..first + lanes];
             activate_lanes(self.simd, n.unit, n.fan_in, z_new, a);
         }
-        let (state, proposal) = self.a.split_at(first);
+        // Activations of outputs that are their pre-activations do not follow.
+        let rows = if self.scores_z && n.is_output { &self.z } else { &self.a };
+        let (state, proposal) = rows.split_at(first);
         let n_moved = heat::differences(self.simd, &proposal[..lanes], &state[row], &mut self.d[..lanes], &mut self.moved);
         let scope = self.scope(n_moved);
         if scope == Scope::List {

@@ -12,6 +12,7 @@ mod samples;
 pub mod settings;
 mod spread;
 pub mod surface;
+mod together;
 pub mod unrolled;
 mod wiring;
 

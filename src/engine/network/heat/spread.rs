@@ -25,8 +25,7 @@ impl Landscape {
             let range = tile * TILE..((tile + 1) * TILE).min(self.samples.n_lanes);
             let first = self.touched.len();
             self.spread(neuron, tile, &range, false);
-            d_loss +=
-                if self.loss == Loss::CrossEntropy { self.score_whole(&range) } else { self.score_touched(neuron, first, &range, None) };
+            d_loss += self.score_tile(Some(neuron), first, &range);
             self.clear_touched(first);
             left -= self.tiles[tile];
             if d_loss - left > limit {
@@ -34,6 +33,11 @@ impl Landscape {
             }
         }
         Some(d_loss)
+    }
+
+    /// What the loss of a tile of all samples changes by, with the neurons touched from number `first` on.
+    pub(super) fn score_tile(&mut self, neuron: Option<usize>, first: usize, range: &Range<usize>) -> f64 {
+        if self.loss == Loss::CrossEntropy { self.score_whole(range) } else { self.score_touched(neuron, first, range, None) }
     }
 
     /// As `spread_whole`, over the samples of the list.
@@ -55,7 +59,7 @@ impl Landscape {
             d_loss += if self.loss == Loss::CrossEntropy {
                 self.score_list(&range, n_samples)
             } else {
-                self.score_touched(neuron, first, &range, Some(n_samples))
+                self.score_touched(Some(neuron), first, &range, Some(n_samples))
             };
             self.clear_touched(first);
             left -= heat::sum(self.simd, &self.old_losses[range], n_samples);
@@ -97,8 +101,12 @@ impl Landscape {
     /// Sends the changes of `neuron` in one tile downstream.
     fn spread(&mut self, neuron: usize, tile: usize, range: &Range<usize>, is_list: bool) {
         self.push(neuron, tile, range, is_list);
+        self.spread_on(neuron / 64, tile, range, is_list);
+    }
+
+    /// Goes through the neurons that wait, from word `word` of their bits on.
+    pub(super) fn spread_on(&mut self, mut word: usize, tile: usize, range: &Range<usize>, is_list: bool) {
         // What a neuron feeds comes after it.
-        let mut word = neuron / 64;
         while word < self.waiting.len() {
             let bits = self.waiting[word];
             if bits == 0 {
@@ -118,7 +126,7 @@ impl Landscape {
     }
 
     /// Ends a tile.
-    fn clear_touched(&mut self, first: usize) {
+    pub(super) fn clear_touched(&mut self, first: usize) {
         for &(_, touched) in &self.touched[first..] {
             self.is_touched[touched as usize / 64] &= !(1 << (touched % 64));
         }
@@ -127,10 +135,14 @@ impl Landscape {
     /// Adds what `neuron` changed by to the pre-activations of all that it feeds.
     fn push(&mut self, neuron: usize, tile: usize, range: &Range<usize>, is_list: bool) {
         let Landscape { wiring, parameters, samples, simd, z, a, d, list, .. } = self;
-        let Landscape { row_of, holders, touched, waiting, is_touched, .. } = self;
+        let Landscape { row_of, holders, touched, waiting, is_touched, is_variable, .. } = self;
         let (lanes, n) = (samples.n_lanes, wiring.neurons.len());
         let own = row_of[neuron] as usize * lanes;
         wiring.each_output(neuron, |target, block, synapse| {
+            let w = parameters.weights[block][synapse];
+            if w == 0.0 && is_variable[block] {
+                return;
+            }
             // 1. Rows for the proposal.
             if row_of[target] == NONE {
                 row_of[target] = holders.len() as u32;
@@ -143,7 +155,6 @@ impl Landscape {
                 }
             }
             let at = (n + row_of[target] as usize) * lanes;
-            let w = parameters.weights[block][synapse];
             let unit = wiring.neurons[target].unit;
             let change = own + range.start..own + range.end;
             let (state, proposal) = z.split_at_mut(n * lanes);
@@ -214,14 +225,14 @@ impl Landscape {
 
     /// The losses of a tile where they are sums over outputs: only outputs that changed are looked at. `n_listed` is the number of
     /// samples of a tile of the list.
-    fn score_touched(&mut self, neuron: usize, first: usize, range: &Range<usize>, n_listed: Option<usize>) -> f64 {
+    fn score_touched(&mut self, neuron: Option<usize>, first: usize, range: &Range<usize>, n_listed: Option<usize>) -> f64 {
         let (lanes, n, len) = (self.samples.n_lanes, self.wiring.neurons.len(), range.len());
         let rows = if self.scores_z { &self.z } else { &self.a };
         let [plus, minus, old, new, wanted] = &mut self.terms;
         plus[..len].fill(0.0);
         minus[..len].fill(0.0);
         let touched = self.touched[first..].iter().map(|&(_, t)| t as usize);
-        for output in touched.chain([neuron]).filter(|&o| self.wiring.neurons[o].is_output) {
+        for output in touched.chain(neuron).filter(|&o| self.wiring.neurons[o].is_output) {
             let row = n + self.row_of[output] as usize;
             let targets = &self.samples.targets[self.wiring.neurons[output].output * lanes..][..lanes];
             let (now, next) = (&rows[output * lanes..(output + 1) * lanes], &rows[row * lanes..(row + 1) * lanes]);
@@ -230,7 +241,7 @@ impl Landscape {
                 gather(now, list, &mut old[..len]);
                 gather(targets, list, &mut wanted[..len]);
                 // The row of the neuron that was proposed is whole, those of neurons downstream are lists.
-                if output == neuron {
+                if Some(output) == neuron {
                     gather(next, list, &mut new[..len])
                 } else {
                     new[..len].copy_from_slice(&next[range.clone()])
@@ -301,9 +312,15 @@ impl Landscape {
     /// # Panics
     /// If there is none, or it was refused.
     pub fn accept(&mut self) {
+        if let Some((changes, d_loss)) = self.together.take() {
+            return self.accept_together(&changes, d_loss);
+        }
         let pending = self.pending.take().expect("a proposal that was not refused");
         let (lanes, n) = (self.samples.n_lanes, self.wiring.neurons.len());
         self.set(pending.site, pending.value);
+        if self.wiring.neurons[pending.neuron].unit.is_gate() {
+            self.wiring.neurons[pending.neuron].fan_in = self.living_fan_in(pending.neuron);
+        }
         self.total += pending.d_loss;
         // 1. The neuron that was proposed.
         let row = pending.neuron * lanes..(pending.neuron + 1) * lanes;
@@ -332,7 +349,7 @@ impl Landscape {
         self.are_tiles_stale = true;
     }
 
-    fn commit_whole(&mut self) {
+    pub(super) fn commit_whole(&mut self) {
         let (lanes, n) = (self.samples.n_lanes, self.wiring.neurons.len());
         self.losses.copy_from_slice(&self.new_losses);
         for &(tile, neuron) in &self.touched {

@@ -20,7 +20,7 @@ use super::surface::LossSurface;
 use super::wiring::{Site, Wiring};
 
 /// Samples that go through the network together.
-const PART: usize = 128;
+pub(in crate::engine::network) const PART: usize = 128;
 
 /// The summed loss of a network over samples of several steps, as a function of its weights and biases.
 #[derive(Clone, Debug)]
@@ -28,18 +28,57 @@ pub struct Unrolled {
     wiring: Wiring,
     parameters: Parameters,
     dataset: Arc<Dataset>,
-    loss: Loss,
-    /// Steps of a sample.
-    steps: usize,
-    simd: Simd,
     /// Losses of the samples.
     losses: Vec<f64>,
     total: f64,
     /// What was proposed, with the losses that it leads to.
     pending: Option<(Site, f32)>,
     new_losses: Vec<f64>,
+    runner: Runner,
+}
+
+/// Runs samples through all steps of a network.
+#[derive(Clone, Debug)]
+pub(in crate::engine::network) struct Runner {
+    loss: Loss,
+    /// Steps of a sample.
+    steps: usize,
+    simd: Simd,
     activations: Activations,
     outputs: Vec<f32>,
+}
+
+impl Runner {
+    pub(in crate::engine::network) fn new(loss: Loss, steps: usize, simd: Simd) -> Self {
+        Runner { loss, steps, simd, activations: Activations::default(), outputs: Vec::new() }
+    }
+
+    /// Appends the losses of `samples` to `losses`.
+    pub(in crate::engine::network) fn run(
+        &mut self,
+        plan: &NetworkPlan,
+        parameters: &Parameters,
+        dataset: &Dataset,
+        samples: &[u32],
+        losses: &mut Vec<f64>,
+    ) {
+        let Runner { activations, outputs, .. } = self;
+        // Lanes do not know of each other, so that a smaller part leaves the rest of them as they are.
+        let room = PART.min(dataset.n_samples());
+        if activations.n_samples() != room {
+            *activations = Activations::new(plan, room);
+        }
+        activations.reset();
+        for step in 0..self.steps {
+            activations.load_step(plan, dataset, samples, step);
+            forward_lanes(plan, &parameters.view(), activations, self.simd);
+        }
+        for (lane, &sample) in samples.iter().enumerate() {
+            outputs.clear();
+            outputs.extend(plan.outputs().flat_map(|(layer, _)| activations.sample(layer, lane)));
+            losses.push(self.loss.value(outputs, target_of(dataset, sample as usize)));
+        }
+    }
 }
 
 impl Unrolled {
@@ -58,17 +97,40 @@ impl Unrolled {
         steps: usize,
         simd: Simd,
     ) -> Result<Self, HeatError> {
-        assert!(steps > 0, "samples of no steps");
         parameters.view().assert_fit(&plan);
+        Self::check(&plan, &dataset, loss, steps)?;
         let wiring = Wiring::new(plan);
-        let (features, inputs) = (dataset.n_features, wiring.n_inputs);
+        let mut unrolled = Unrolled {
+            losses: vec![0.0; dataset.n_samples()],
+            new_losses: Vec::new(),
+            runner: Runner::new(loss, steps, simd),
+            total: 0.0,
+            pending: None,
+            wiring,
+            parameters,
+            dataset,
+        };
+        unrolled.refresh();
+        Ok(unrolled)
+    }
+
+    /// Checks that samples of `steps` steps fit the network and the loss.
+    ///
+    /// # Errors
+    /// If they do not.
+    ///
+    /// # Panics
+    /// If there are no steps.
+    pub(in crate::engine::network) fn check(plan: &NetworkPlan, dataset: &Dataset, loss: Loss, steps: usize) -> Result<(), HeatError> {
+        assert!(steps > 0, "samples of no steps");
+        let (features, inputs) = (dataset.n_features, plan.inputs().map(|(_, l)| l.n_neurons).sum());
         if dataset.n_samples() == 0 {
             return Err(HeatError::NoSamples);
         }
         if features != inputs && features != inputs * steps {
             return Err(HeatError::Features { features, inputs });
         }
-        let (asked, outputs) = (dataset.n_outputs(), wiring.plan.outputs().map(|(_, l)| l.n_neurons).sum());
+        let (asked, outputs) = (dataset.n_outputs(), plan.outputs().map(|(_, l)| l.n_neurons).sum());
         if asked != outputs {
             return Err(HeatError::Outputs { asked, outputs });
         }
@@ -78,22 +140,7 @@ impl Unrolled {
         if let Some(at) = dataset.inputs.iter().position(|x| !x.is_finite()) {
             return Err(HeatError::NonFinite { sample: at / features, feature: at % features, value: dataset.inputs[at] });
         }
-        let mut unrolled = Unrolled {
-            losses: vec![0.0; dataset.n_samples()],
-            new_losses: Vec::new(),
-            activations: Activations::default(),
-            outputs: Vec::new(),
-            total: 0.0,
-            pending: None,
-            wiring,
-            parameters,
-            dataset,
-            loss,
-            steps,
-            simd,
-        };
-        unrolled.refresh();
-        Ok(unrolled)
+        Ok(())
     }
 
     /// The weights and biases.
@@ -125,23 +172,7 @@ impl Unrolled {
 
     /// Appends the losses of `samples` to `losses`.
     fn run(&mut self, samples: &[u32], losses: &mut Vec<f64>) {
-        let Unrolled { wiring, activations, dataset, outputs, .. } = self;
-        let plan = &*wiring.plan;
-        // Lanes do not know of each other, so that a smaller part leaves the rest of them as they are.
-        let room = PART.min(dataset.n_samples());
-        if activations.n_samples() != room {
-            *activations = Activations::new(plan, room);
-        }
-        activations.reset();
-        for step in 0..self.steps {
-            activations.load_step(plan, dataset, samples, step);
-            forward_lanes(plan, &self.parameters.view(), activations, self.simd);
-        }
-        for (lane, &sample) in samples.iter().enumerate() {
-            outputs.clear();
-            outputs.extend(plan.outputs().flat_map(|(layer, _)| activations.sample(layer, lane)));
-            losses.push(self.loss.value(outputs, target_of(dataset, sample as usize)));
-        }
+        self.runner.run(&self.wiring.plan, &self.parameters, &self.dataset, samples, losses);
     }
 }
 

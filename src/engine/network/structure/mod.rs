@@ -1,0 +1,8 @@
+//! The structure of a network as a variable: its candidate synapses, and what the loss changes by when some are born or die.
+
+pub mod candidates;
+pub mod energy;
+mod steps;
+
+pub use candidates::{CandidateRows, NetworkCandidates, NoCandidates};
+pub use energy::NetworkEnergy;
