@@ -87,7 +87,15 @@ fn check(unit: Unit, output: Unit, loss: Loss, remembers: bool, seed: u64) -> [u
             (true, true) => vec![(a, 0.0)],
             (false, _) => vec![(a, grid(&mut s))],
         };
-        let kind = if changes.len() == 2 { 3 } else if old_a == 0.0 { 0 } else if changes[0].1 == 0.0 { 1 } else { 2 };
+        let kind = if changes.len() == 2 {
+            3
+        } else if old_a == 0.0 {
+            0
+        } else if changes[0].1 == 0.0 {
+            1
+        } else {
+            2
+        };
         let mut changed = all.clone();
         for &(c, w) in &changes {
             changed.weights[candidates.site(c).0][candidates.site(c).1] = w;

@@ -4,6 +4,7 @@ pub mod compiled;
 pub mod heat;
 pub mod live;
 pub mod samples;
+pub mod structure;
 pub mod train;
 
 pub use compiled::{CompiledNetwork, NetworkError, NetworkSettings, ParametersMut, PopulationUnit, Role, attach};

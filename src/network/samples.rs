@@ -20,6 +20,7 @@ use crate::random::{StreamKey, SystemTag};
 use crate::simulation::Simulation;
 
 use super::compiled::CompiledNetwork;
+use super::structure;
 
 /// Samples that are answered together; the lanes of that many stay off the strides that caches dislike.
 const BATCH: usize = 496;
@@ -180,6 +181,7 @@ pub fn measures(world: &World) -> Vec<(String, f64)> {
     };
     let mut values: Vec<(String, f64)> = parts.into_iter().filter_map(of_part).flatten().collect();
     values.sort_by(|a, b| a.0.cmp(&b.0));
+    values.extend(structure::measures(world));
     values
 }
 

@@ -6,8 +6,9 @@
 //! biases that learn. Metrics: `rate`, `gradient_norm` (of the mean loss, before clipping) and `batch_loss` of the last update.
 //! With hardware, training passes run under its profile, with fresh noise each update, and weights stay f32 (straight-through).
 //!
-//! Where heat moves the same weights, the ledger goes on as heat keeps it: `loss` is the summed loss of all samples after the last
-//! update, in f32; `prior` is that of the heat; `decay` is left out, since heat does not know it; and `temperature` is 0.
+//! Where heat moves the same weights, or the wiring is a variable, the ledger goes on as they keep it: `loss` is the summed loss of
+//! all samples after the last update, in f32; `decay` is left out, since they do not know it. Of heat, `prior` is its own, and
+//! `temperature` is 0.
 //!
 //! Learning that diverges is an error: see [`Diverged`].
 
@@ -38,6 +39,7 @@ use crate::topology::{Neurons, Synapses};
 use super::compiled::CompiledNetwork;
 use super::heat::WeightHeat;
 use super::samples::{Samples, score};
+use super::structure::Rewirer;
 
 /// Name of the ledger's term of the loss.
 const LOSS: &str = "loss";
@@ -333,7 +335,7 @@ fn learn(
     seed: Res<RunSeed>,
     ledger: Res<EnergyLedger>,
     metrics: Res<Metrics>,
-    (heat, step): (Option<Res<WeightHeat>>, Res<StepCount>),
+    (heat, rewirer, step): (Option<Res<WeightHeat>>, Option<Res<Rewirer>>, Res<StepCount>),
 ) -> bevy_ecs::error::Result {
     trainer.follow(&network, &samples, &seed);
     let Trainer { settings, gradient, learns, batches, loss_of_zero, simd, .. } = &mut *trainer;
@@ -361,24 +363,27 @@ fn learn(
         }
     }
     let mean = last.loss / n_batch as f64;
-    match heat.as_ref().and_then(|heat| heat.settings_at(step.0)) {
-        Some(heat) => {
-            let parameters = rows.parameters();
+    let heat = heat.as_ref().and_then(|heat| heat.settings_at(step.0));
+    if heat.is_some() || rewirer.is_some() {
+        let parameters = rows.parameters();
+        // What rewires in this step says itself what the loss is then.
+        if rewirer.is_none_or(|rewirer| !rewirer.acts_at(step.0)) {
             let judge = Judge::new(&[&samples.train], samples.loss);
             let all = score(network.plan(), &parameters, &samples.train, (&judge, samples.steps), None, (network.products(), *simd));
             ledger.set(LOSS, all.loss);
+        }
+        if let Some(heat) = heat {
             ledger.set(PRIOR, prior_energy(&parameters.to_owned(), heat));
             if !heat.acts_at(step.0) {
                 metrics.set("temperature", 0.0);
                 metrics.remove("acceptance");
             }
         }
-        None => {
-            ledger.set(LOSS, mean * n_samples as f64);
-            if settings.decay.amount() > 0.0 {
-                let half = 0.5 * f64::from(settings.decay.amount()) * n_samples as f64;
-                ledger.set(DECAY, half * square_sum(&rows, learns));
-            }
+    } else {
+        ledger.set(LOSS, mean * n_samples as f64);
+        if settings.decay.amount() > 0.0 {
+            let half = 0.5 * f64::from(settings.decay.amount()) * n_samples as f64;
+            ledger.set(DECAY, half * square_sum(&rows, learns));
         }
     }
     metrics.set("rate", rate);

@@ -26,6 +26,8 @@ pub struct NetworkEnergy {
     way: Way,
     /// What was proposed last.
     proposed: Vec<(u32, f32)>,
+    /// Candidates that have died since this was last taken.
+    died: Vec<u32>,
     data: Arc<Dataset>,
     loss: Loss,
     gradient: Gradient,
@@ -66,7 +68,7 @@ impl NetworkEnergy {
             Way::Cone(Box::new(Landscape::of_candidates(Arc::clone(&plan), is_variable, parameters.clone(), data, loss, simd)?))
         };
         let gradient = Gradient::new(simd, steps, Learns::all(&plan));
-        Ok(NetworkEnergy { candidates, parameters, way, proposed: Vec::new(), data: Arc::clone(data), loss, gradient })
+        Ok(NetworkEnergy { candidates, parameters, way, proposed: Vec::new(), died: Vec::new(), data: Arc::clone(data), loss, gradient })
     }
 
     /// The candidates.
@@ -90,6 +92,7 @@ impl NetworkEnergy {
         }
         self.parameters = parameters;
         self.proposed.clear();
+        self.died.clear();
     }
 
     /// The slopes of the loss by all weights and biases of the plan of candidates, or `None` if it has none: gates, which count
@@ -105,6 +108,14 @@ impl NetworkEnergy {
             self.gradient.add(plan, &self.parameters.view(), self.loss, &self.data, part, 1.0, &mut slopes);
         }
         Some(slopes)
+    }
+
+    /// The candidates that have died since this was last asked, ascending, those that live again included.
+    pub fn take_died(&mut self) -> Vec<u32> {
+        let mut died = std::mem::take(&mut self.died);
+        died.sort_unstable();
+        died.dedup();
+        died
     }
 
     fn set(&mut self, candidate: u32, weight: f32) {
@@ -150,6 +161,9 @@ impl StructureEnergy for NetworkEnergy {
         }
         for (candidate, weight) in std::mem::take(&mut self.proposed) {
             self.set(candidate, weight);
+            if weight == 0.0 {
+                self.died.push(candidate);
+            }
         }
     }
 

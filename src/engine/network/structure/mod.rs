@@ -2,7 +2,9 @@
 
 pub mod candidates;
 pub mod energy;
+pub mod pruning;
 mod steps;
 
 pub use candidates::{CandidateRows, NetworkCandidates, NoCandidates};
 pub use energy::NetworkEnergy;
+pub use pruning::Pruning;
