@@ -19,7 +19,7 @@ fn samples(n: usize) -> Samples {
     let mut stream = StreamKey::new(Seed(5), SystemTag::named("points"), 0).stream();
     let classes: Vec<u32> = (0..n as u32).map(|k| k % 3).collect();
     let point = |class: &u32| [0.0, 1.0].map(|at| (*class as f32 - 1.0) * (1.0 - 2.0 * at * f32::from(*class == 1)) + at);
-    let inputs = classes.iter().flat_map(|c| point(c)).map(|x| x + 0.3 * stream.gaussian() as f32).collect();
+    let inputs = classes.iter().flat_map(point).map(|x| x + 0.3 * stream.gaussian() as f32).collect();
     let class_names = ["a", "b", "c"].map(str::to_owned).to_vec();
     let data = Arc::new(Dataset { n_features: 2, inputs, targets: Targets::Classes(classes), class_names });
     Samples { train: Arc::clone(&data), test: data, loss: Loss::CrossEntropy, steps: 2 }

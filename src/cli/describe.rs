@@ -144,14 +144,24 @@ fn system_text(system: &NetworkSystem) -> String {
                 HeatMethod::Metropolis => format!("Metropolis, {} proposals a step", heat.proposals_per_step),
                 method => format!("{method:?}"),
             };
-            let temperature = match &heat.schedule {
-                HeatSchedule::Constant(t) => format!("temperature {t}"),
-                schedule => {
-                    let [hot, cold] = [0.0, 1.0].map(|x| output::number(schedule.temperature(x)));
-                    format!("temperature {hot} to {cold}")
-                }
-            };
+            let temperature = temperatures(&heat.schedule);
             format!("{name}: {method}, {temperature}, steps {} to {}", heat.from, heat.from + heat.n_steps)
+        }
+        NetworkSystem::Rewire(settings) => {
+            let temperature = temperatures(&settings.schedule);
+            let projections = if settings.projections.is_empty() { "all projections".to_owned() } else { settings.projections.join(", ") };
+            let until = settings.from + settings.n_steps;
+            format!("{name}: {} ({}), {projections}, {temperature}, steps {} to {until}", settings.name(), settings.claim(), settings.from)
+        }
+    }
+}
+
+fn temperatures(schedule: &HeatSchedule) -> String {
+    match schedule {
+        HeatSchedule::Constant(t) => format!("temperature {t}"),
+        schedule => {
+            let [hot, cold] = [0.0, 1.0].map(|x| output::number(schedule.temperature(x)));
+            format!("temperature {hot} to {cold}")
         }
     }
 }

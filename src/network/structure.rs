@@ -237,7 +237,7 @@ fn rewire(
     let Rewirer { settings, simd, candidates, placed, energy } = &mut *rewirer;
     let mut columns: Vec<&mut [Weight]> = network.by_block(weights.iter_mut());
     let parameters = ParametersRef {
-        weights: columns.iter().map(|w| bytemuck::cast_slice(&**w)).collect(),
+        weights: columns.iter().map(|w| bytemuck::cast_slice(w)).collect(),
         biases: network.by_layer(biases.iter()).into_iter().map(bytemuck::cast_slice).collect(),
     };
     let all = candidates.spread(plan, &parameters);

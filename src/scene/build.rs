@@ -4,6 +4,7 @@ use crate::engine::hopfield;
 use crate::engine::methods::{CyclingSettings, MethodSettings, OptimiseSettings};
 use crate::engine::spins::{EngineSettings, Randomness};
 use crate::network::heat::WeightHeatError;
+use crate::network::structure::RewiringError;
 use crate::network::{NetworkError, SamplesError, TrainError};
 use crate::plan::Coupling;
 use crate::simulation::Simulation;
@@ -54,6 +55,9 @@ pub enum SceneBuildError {
     /// The network cannot learn by heat.
     #[error(transparent)]
     Heat(#[from] WeightHeatError),
+    /// The wiring cannot be a variable.
+    #[error(transparent)]
+    Rewiring(#[from] RewiringError),
     /// The method could not be started.
     #[error(transparent)]
     Method(#[from] ThermoError),

@@ -58,6 +58,7 @@ pub(super) fn build_network(scene: &Scene, model: &NetworkModel) -> Result<Simul
             NetworkSystem::Evaluate => {}
             NetworkSystem::Train(train) => network::train_gradient(&mut sim, train.clone())?,
             NetworkSystem::Anneal(heat) => network::heat::attach(&mut sim, heat.clone())?,
+            NetworkSystem::Rewire(settings) => network::structure::attach(&mut sim, (**settings).clone())?,
         }
     }
     Ok(sim)

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::data::{Dataset, Scaling, divide, split};
 use crate::engine::network::Loss;
 use crate::engine::network::heat::{HeatBatch, HeatMethod, HeatSchedule, HeatSettings};
+use crate::engine::structure::Claim;
 use crate::kernels::layers::Products;
+use crate::network::structure::RewiringSettings;
 use crate::network::{Role, TrainGradient};
 use crate::plan::network::{HardwareProfile, Unit};
 use crate::topology::generate::{Initial, Placement, Wiring};
@@ -38,11 +40,12 @@ impl NetworkModel {
     }
 
     /// True if all that changes weights draws them from one stated distribution: heat at one temperature and under one prior, with
-    /// proposals whose sizes come to rest before the window ends.
+    /// proposals whose sizes come to rest before the window ends, or a wiring that is sampled in detailed balance, alone.
     pub fn is_exact(&self) -> bool {
         let is_exact = |system: &NetworkSystem| match system {
             NetworkSystem::Evaluate => true,
             NetworkSystem::Train(_) => false,
+            NetworkSystem::Rewire(settings) => settings.claim() == Claim::Exact,
             NetworkSystem::Anneal(heat) => {
                 let last = heat.from + (heat.n_steps - 1) / heat.every * heat.every;
                 let is_at_rest = heat.method != HeatMethod::Metropolis || !heat.adapts_at(last);
@@ -56,6 +59,10 @@ impl NetworkModel {
             NetworkSystem::Anneal(heat) => Some((heat.schedule.temperature(0.0), heat.lambda, heat.prior_on_biases, heat.bound)),
             _ => None,
         };
+        // A wiring beside heat has a prior of its own on the same weights.
+        if self.systems.iter().any(|s| matches!(s, NetworkSystem::Rewire(_))) {
+            return self.systems.iter().all(|s| !matches!(s, NetworkSystem::Anneal(_)) && is_exact(s));
+        }
         let targets: Vec<_> = self.systems.iter().filter_map(target).collect();
         let is_one = targets.first().is_some_and(|first| targets.iter().all(|t| t == first));
         is_one && self.systems.iter().all(is_exact)
@@ -71,6 +78,8 @@ pub enum NetworkSystem {
     Train(TrainGradient),
     /// Learning by heat.
     Anneal(HeatSettings),
+    /// The wiring as a variable.
+    Rewire(Box<RewiringSettings>),
 }
 
 impl NetworkSystem {
@@ -80,6 +89,7 @@ impl NetworkSystem {
             NetworkSystem::Evaluate => "Evaluate",
             NetworkSystem::Train(_) => "TrainGradient",
             NetworkSystem::Anneal(_) => "AnnealWeights",
+            NetworkSystem::Rewire(_) => "AnnealStructure",
         }
     }
 }

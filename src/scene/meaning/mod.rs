@@ -7,6 +7,7 @@ mod neurons;
 mod numbers;
 mod spin_network;
 mod spin_systems;
+mod structure;
 mod wirings;
 
 use std::collections::BTreeSet;

@@ -22,14 +22,14 @@ const DEFAULT_ANNEAL: u64 = 500;
 const DEFAULT_TRAIN: u64 = 100;
 
 /// The steps of a system: the first, the one before which the last lies, and from one to the next.
-struct Window {
-    from: u64,
+pub(super) struct Window {
+    pub(super) from: u64,
     until: u64,
-    every: u64,
+    pub(super) every: u64,
 }
 
 impl Window {
-    fn n_steps(&self) -> u64 {
+    pub(super) fn n_steps(&self) -> u64 {
         self.until.saturating_sub(self.from)
     }
 }
@@ -47,6 +47,7 @@ impl Checker<'_> {
         let needed = wire.systems.iter().map(|system| match system {
             SystemWire::TrainGradient(w) => w.until.unwrap_or(w.from.saturating_add(DEFAULT_TRAIN)),
             SystemWire::AnnealWeights(w) => w.until.unwrap_or(w.from.saturating_add(DEFAULT_ANNEAL)),
+            SystemWire::AnnealStructure(w) => w.until.unwrap_or(w.from.saturating_add(DEFAULT_TRAIN)),
             _ => 1,
         });
         let steps = steps.or(needed.max()).unwrap_or(1).max(1);
@@ -75,9 +76,19 @@ impl Checker<'_> {
                         systems.push(NetworkSystem::Anneal(heat));
                     }
                 }
+                SystemWire::AnnealStructure(w) => {
+                    if systems.iter().any(|s| matches!(s, NetworkSystem::Rewire(_))) {
+                        self.complain(Code::TwoOwners, &path, "two systems move the wiring, and each takes it for its own")
+                            .advise("keep one of the two, with a window that covers both");
+                        continue;
+                    }
+                    if let Some(settings) = self.anneal_structure(&path, w, parts, steps) {
+                        systems.push(NetworkSystem::Rewire(Box::new(settings)));
+                    }
+                }
                 _ => {
                     self.complain(Code::Unsupported, &path, "the system is one of spins, and the scene has neurons that compute")
-                        .advise("use TrainGradient(...), AnnealWeights(...) or Evaluate(), or make the populations Spins(...)");
+                        .advise("use TrainGradient(...), AnnealWeights(...), AnnealStructure(...) or Evaluate(), or make the populations Spins(...)");
                 }
             }
         }
@@ -101,7 +112,7 @@ impl Checker<'_> {
         Some((systems, steps))
     }
 
-    fn window(&mut self, path: &str, from: u64, until: Option<u64>, every: u64, steps: u64) -> Window {
+    pub(super) fn window(&mut self, path: &str, from: u64, until: Option<u64>, every: u64, steps: u64) -> Window {
         let every = u64::from(self.count(&format!("{path}.every"), every, 1));
         let until = until.unwrap_or(steps.max(from.saturating_add(1)));
         if until <= from {
@@ -120,31 +131,36 @@ impl Checker<'_> {
         Window { from, until: until.max(from.saturating_add(1)), every }
     }
 
-    fn anneal_weights(&mut self, path: &str, w: &AnnealWeightsWire, steps: u64) -> Option<HeatSettings> {
-        let start = self.complaints.len();
-        let window = self.window(path, w.from, w.until, w.every, steps);
-        let at = |field: &str| format!("{path}.{field}");
+    /// Temperatures over a window.
+    pub(super) fn heat_schedule(&mut self, path: &str, wire: &HeatScheduleWire) -> HeatSchedule {
         let range = |checker: &mut Self, hot: f64, cold: f64| {
-            let (hot, cold) = (checker.temperature(&at("schedule.hot"), hot), checker.temperature(&at("schedule.cold"), cold));
+            let (hot, cold) = (checker.temperature(&format!("{path}.hot"), hot), checker.temperature(&format!("{path}.cold"), cold));
             if hot > 0.0 && cold > 0.0 && hot <= cold {
                 checker
-                    .complain(Code::OutOfRange, &at("schedule.hot"), format!("hot is {hot}, and cold is {cold}"))
+                    .complain(Code::OutOfRange, &format!("{path}.hot"), format!("hot is {hot}, and cold is {cold}"))
                     .advise("hot is above cold; for one temperature write Constant(T)");
             }
             TemperatureRange { hot, cold }
         };
-        let schedule = match &w.schedule {
-            HeatScheduleWire::Constant(t) => HeatSchedule::Constant(self.within(&at("schedule"), *t, 0.0, 1e12)),
+        match wire {
+            HeatScheduleWire::Constant(t) => HeatSchedule::Constant(self.within(path, *t, 0.0, 1e12)),
             HeatScheduleWire::Linear(r) => HeatSchedule::Linear(range(self, r.hot, r.cold)),
             HeatScheduleWire::Geometric(r) => HeatSchedule::Geometric(range(self, r.hot, r.cold)),
             HeatScheduleWire::Custom(table) => {
                 if table.is_empty() {
-                    self.complain(Code::OutOfRange, &at("schedule"), "the table of temperatures is empty").advise("give one or more");
+                    self.complain(Code::OutOfRange, path, "the table of temperatures is empty").advise("give one or more");
                 }
-                table.iter().for_each(|&t| _ = self.within(&at("schedule"), t, 0.0, 1e12));
+                table.iter().for_each(|&t| _ = self.within(path, t, 0.0, 1e12));
                 HeatSchedule::Custom(table.clone())
             }
-        };
+        }
+    }
+
+    fn anneal_weights(&mut self, path: &str, w: &AnnealWeightsWire, steps: u64) -> Option<HeatSettings> {
+        let start = self.complaints.len();
+        let window = self.window(path, w.from, w.until, w.every, steps);
+        let at = |field: &str| format!("{path}.{field}");
+        let schedule = self.heat_schedule(&at("schedule"), &w.schedule);
         let method = match w.method {
             HeatMethodWire::Metropolis => HeatMethod::Metropolis,
             HeatMethodWire::Mala(m) => HeatMethod::Mala { rate: self.within(&at("method.rate"), m.rate, 1e-12, 1e3) },

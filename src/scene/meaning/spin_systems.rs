@@ -77,7 +77,9 @@ impl Checker<'_> {
             SystemWire::Cycle(w) => self.cycle(path, w),
             SystemWire::Optimise(w) => self.optimise(path, w, network),
             SystemWire::Recall(w) => self.recall(path, w, network),
-            SystemWire::Evaluate(_) | SystemWire::TrainGradient(_) | SystemWire::AnnealWeights(_) => return None,
+            SystemWire::Evaluate(_) | SystemWire::TrainGradient(_) | SystemWire::AnnealWeights(_) | SystemWire::AnnealStructure(_) => {
+                return None;
+            }
         };
         // The method's own check has the last word on what none of the above names.
         let checked = validate(&method);

@@ -10,6 +10,7 @@ mod hardware;
 mod learning;
 mod network;
 mod scene;
+mod structure;
 mod systems;
 
 pub use couplings::{CouplingsWire, HopfieldRule, MeanFieldStrengths, StrengthsWire};
@@ -23,6 +24,7 @@ pub use learning::{
 };
 pub use network::{BiasesWire, DirectedWire, NeuronsWire, PatternWire, PlacementWire, RoleWire, UnitWire, WeightsWire};
 pub use scene::{PopulationWire, ProductsWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
+pub use structure::{AnnealStructureWire, BirthsWire, DegreesWire, DensityWire, PresetWire, SlabWire};
 pub use systems::{
     AisWire, AnnealWire, BetaStepsWire, ClustersWire, CoolingWire, CycleWire, OptimiseWire, PopulationAnnealWire, RandomnessWire,
     RecallWire, RuleWire, SampleWire, ScanWire, SystemWire, TemperWire,

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::learning::{AnnealWeightsWire, EvaluateWire, TrainGradientWire};
 use super::one;
+use super::structure::AnnealStructureWire;
 
 /// A system: exactly one moves the spins.
 #[derive(Debug, Deserialize)]
@@ -30,6 +31,8 @@ pub enum SystemWire {
     TrainGradient(TrainGradientWire),
     /// Learning by heat.
     AnnealWeights(AnnealWeightsWire),
+    /// The wiring as a variable.
+    AnnealStructure(AnnealStructureWire),
 }
 
 /// How a spin decides.
