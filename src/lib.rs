@@ -20,6 +20,7 @@ pub mod simulation;
 pub mod topology;
 // Floor 3
 pub mod network;
+pub mod plasticity;
 pub mod thermo;
 // Floor 4
 pub mod scene;

@@ -48,3 +48,12 @@ impl Phase {
         Phase::Observe,
     ];
 }
+
+/// The turns within [`Phase::Learn`], in the order in which they run, since several rules may write the same weights.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LearnTurn {
+    /// Learning by the gradient of a loss.
+    Gradient,
+    /// Local rules.
+    Local,
+}

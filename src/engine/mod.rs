@@ -1,10 +1,11 @@
 //! Pure algorithms without ECS: acceptance rules, spin engines, annealing and tempering methods, diagnostics,
-//! networks that compute and learn, structures that are sampled.
+//! networks that compute and learn, structures that are sampled, driven plasticity.
 
 pub mod diagnostics;
 pub mod exact;
 pub mod hopfield;
 pub mod methods;
 pub mod network;
+pub mod plasticity;
 pub mod spins;
 pub mod structure;

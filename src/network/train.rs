@@ -27,7 +27,7 @@ use crate::engine::network::score::{Judge, target_of};
 use crate::engine::network::train::{Batches, Gradient, Hardware, LearnRows, Learned, Update};
 use crate::kernels::backward::update::StepRows;
 use crate::kernels::simd::{Simd, SimdError};
-use crate::phases::Phase;
+use crate::phases::{LearnTurn, Phase};
 use crate::plan::network::HardwareProfile;
 use crate::random::{StreamKey, SystemTag};
 use crate::reduce;
@@ -280,7 +280,7 @@ pub fn train_gradient(sim: &mut Simulation, settings: TrainGradient) -> Result<(
     let loss_of_zero = loss_of_zero(samples);
     sim.insert_resource(Trainer { settings, simd, made_for: None, gradient, learns, batches, loss_of_zero });
     sim.state(TrainingProgress::default());
-    sim.add_systems(Phase::Learn, learn.run_if(is_due));
+    sim.add_systems(Phase::Learn, learn.in_set(LearnTurn::Gradient).run_if(is_due));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use bevy_ecs::schedule::{
 };
 
 use crate::components::EnergyLedger;
-use crate::phases::Phase;
+use crate::phases::{LearnTurn, Phase};
 use crate::topology::{Births, Deaths, restructure::restructure};
 
 /// Who runs the systems of a step.
@@ -64,6 +64,7 @@ pub(super) fn new_schedule() -> Schedule {
             schedule.configure_sets(phase.run_if(is_running));
         }
     }
+    schedule.configure_sets((LearnTurn::Gradient, LearnTurn::Local).chain());
     schedule.configure_sets(EnergyCheck.after(Phase::Energy).before(Phase::Anneal));
     schedule.add_systems(check_energy.in_set(EnergyCheck).run_if(is_running));
     // Systems that a feature adds to these phases come after the rows have changed.

@@ -17,6 +17,7 @@ pub mod restructure;
 pub mod segments;
 pub mod store;
 mod table;
+pub mod turnover;
 
 pub use access::{Fields, Neurons, Synapses};
 pub use blueprint::{Blueprint, BuildError, Edge, PopulationSpec, ProjectionSpec};

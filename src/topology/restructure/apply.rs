@@ -9,6 +9,7 @@ use crate::topology::columns::{Columns, column_mut};
 use crate::topology::edits::{Births, Deaths};
 use crate::topology::fabric::{Fabric, Family};
 use crate::topology::table::{TableEdit, reshape};
+use crate::topology::turnover::Turnover;
 
 use super::error::RestructureError;
 use super::neurons::NeuronPlan;
@@ -73,6 +74,13 @@ fn synapse_edit(fabric: &Fabric, kind: usize, plans: &[ProjectionPlan]) -> Table
 }
 
 fn apply(world: &mut World, columns: &Columns, fabric: &mut Fabric, mut plan: Plan) {
+    if let Some(mut turnover) = world.get_resource_mut::<Turnover>() {
+        let count = |tables: &[TableEdit], of: fn(&TableEdit) -> usize| tables.iter().map(of).sum::<usize>() as u64;
+        turnover.neuron_births += count(&plan.neuron_tables, |t| t.gaps.len());
+        turnover.neuron_deaths += count(&plan.neuron_tables, |t| t.dead.len());
+        turnover.synapse_births += count(&plan.synapse_tables, |t| t.gaps.len());
+        turnover.synapse_deaths += count(&plan.synapse_tables, |t| t.dead.len());
+    }
     // 1. Ends of synapses get their neurons' new rows, while both are where they were.
     for projection in &fabric.projections {
         let Some(first) = fabric.synapse_kinds[projection.kind].first.filter(|_| !projection.rows.is_empty()) else { continue };
