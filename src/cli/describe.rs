@@ -139,6 +139,8 @@ fn system_text(system: &NetworkSystem) -> String {
             let aware = hardware.as_ref().map_or("", |_| ", under the noise of its hardware");
             format!("{name}: {optimiser:?}, rate {}, batches of {batch}, {steps}{aware}", course.rate)
         }
+        NetworkSystem::Live(source) => format!("{name}: one forward pass a step of {source:?}"),
+        NetworkSystem::Plastic(system) => system.text(),
         NetworkSystem::Anneal(heat) => {
             let method = match heat.method {
                 HeatMethod::Metropolis => format!("Metropolis, {} proposals a step", heat.proposals_per_step),

@@ -327,8 +327,10 @@ fn claim(label: Label, model: &Model) -> &'static str {
         (Label::Exact, _) => "exact: samples of the stated distribution",
         (Label::Driven, Model::Spins(_)) => "driven: good states, no equilibrium claimed",
         (Label::Driven, Model::Network(model)) => {
-            let learns = model.systems.iter().any(|s| !matches!(s, NetworkSystem::Evaluate));
-            if learns {
+            let learns = model.systems.iter().any(|s| !matches!(s, NetworkSystem::Evaluate | NetworkSystem::Live(_)));
+            if model.systems.iter().any(|s| matches!(s, NetworkSystem::Plastic(_))) {
+                "driven: wiring that grew and faded by rules, no equilibrium claimed"
+            } else if learns {
                 "driven: weights that were trained, no equilibrium claimed"
             } else {
                 "driven: forward passes, weights as they were given"

@@ -5,8 +5,9 @@ use crate::engine::methods::{CyclingSettings, MethodSettings, OptimiseSettings};
 use crate::engine::spins::{EngineSettings, Randomness};
 use crate::network::heat::WeightHeatError;
 use crate::network::structure::RewiringError;
-use crate::network::{NetworkError, SamplesError, TrainError};
+use crate::network::{LiveError, NetworkError, SamplesError, ShowError, TrainError};
 use crate::plan::Coupling;
+use crate::plasticity::{DriveError, PlasticityError};
 use crate::simulation::Simulation;
 use crate::thermo::{self, KnownOptimum, MaxCut, SpinSettings, SpinValues, ThermoError, recall};
 use crate::topology::generate::{GenerateError, generate};
@@ -52,6 +53,18 @@ pub enum SceneBuildError {
     /// The network cannot learn by gradient.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The network cannot run live.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// Samples cannot be shown.
+    #[error(transparent)]
+    Show(#[from] ShowError),
+    /// Inputs cannot be driven.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The network cannot be plastic.
+    #[error(transparent)]
+    Plastic(#[from] PlasticityError),
     /// The network cannot learn by heat.
     #[error(transparent)]
     Heat(#[from] WeightHeatError),

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use glam::Vec3;
 
-use crate::network::{self, NetworkSettings, PopulationUnit, Samples};
+use crate::network::{self, NetworkSettings, PopulationUnit, Role, Samples};
+use crate::plasticity::{self, PlasticitySettings};
 use crate::simulation::Simulation;
+use crate::topology::blueprint::PLAIN;
 use crate::topology::generate::{Initial, wire};
 use crate::topology::{Blueprint, Edge, PopulationSpec, ProjectionSpec};
 use crate::units::Seed;
@@ -13,6 +15,7 @@ use crate::units::Seed;
 use super::build::SceneBuildError;
 use super::checked::Scene;
 use super::checked_network::{DirectedProjection, FirstBiases, NetworkModel, NetworkSystem, NeuronPopulation, Synapses};
+use super::checked_plasticity::LiveSource;
 
 /// Builds the simulation of `model`, ready for its first step.
 ///
@@ -40,6 +43,17 @@ pub(super) fn build_network(scene: &Scene, model: &NetworkModel) -> Result<Simul
     if let Some(train) = optimiser {
         train.columns(&mut sim);
     }
+    let plastic = model.plasticity();
+    let live = model.live();
+    // Bumps have places, whether or not anything is plastic.
+    match (&plastic, live) {
+        (Some(plastic), _) => plastic.columns(&mut sim),
+        (None, Some(LiveSource::Driven(_))) => PlasticitySettings::default().columns(&mut sim),
+        _ => {}
+    }
+    if live.is_some() && model.projections.iter().any(|p| p.is_recurrent) {
+        network::columns_of_lif(&mut sim, PLAIN);
+    }
     sim.build(blueprint)?;
     let part = |p: &NeuronPopulation| PopulationUnit { population: p.name.clone(), unit: p.unit, role: p.role };
     let recurrent = model.projections.iter().filter(|p| p.is_recurrent).map(|p| p.name.clone()).collect();
@@ -59,9 +73,34 @@ pub(super) fn build_network(scene: &Scene, model: &NetworkModel) -> Result<Simul
             NetworkSystem::Train(train) => network::train_gradient(&mut sim, train.clone())?,
             NetworkSystem::Anneal(heat) => network::heat::attach(&mut sim, heat.clone())?,
             NetworkSystem::Rewire(settings) => network::structure::attach(&mut sim, (**settings).clone())?,
+            NetworkSystem::Live(source) => run_live(&mut sim, model, *source)?,
+            // Attached together below.
+            NetworkSystem::Plastic(_) => {}
         }
     }
+    if plastic.is_some() || matches!(live, Some(LiveSource::Driven(_))) {
+        for p in &model.populations {
+            plasticity::place(&mut sim, &p.name, &p.placement.places(p.n_neurons));
+        }
+    }
+    if let Some(plastic) = plastic {
+        plasticity::attach(&mut sim, plastic)?;
+    }
     Ok(sim)
+}
+
+/// Shows something to the inputs and runs the network once a step.
+fn run_live(sim: &mut Simulation, model: &NetworkModel, source: LiveSource) -> Result<(), SceneBuildError> {
+    match source {
+        LiveSource::Samples { hold } => network::show_samples(sim, hold)?,
+        LiveSource::Driven(how) => {
+            for input in model.populations.iter().filter(|p| p.role == Role::Input) {
+                plasticity::drive(sim, &input.name, how)?;
+            }
+        }
+    }
+    network::run_live(sim)?;
+    Ok(())
 }
 
 /// First values of populations are drawn from streams above those of projections.

@@ -14,6 +14,8 @@ use crate::topology::generate::{Initial, Placement, Wiring};
 use crate::topology::read::MAX_MAGNITUDE;
 use crate::units::Seed;
 
+use super::checked_plasticity::{LiveSource, PlasticSystem};
+
 /// Neurons, the projections between them, what they learn from, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkModel {
@@ -43,8 +45,8 @@ impl NetworkModel {
     /// proposals whose sizes come to rest before the window ends, or a wiring that is sampled in detailed balance, alone.
     pub fn is_exact(&self) -> bool {
         let is_exact = |system: &NetworkSystem| match system {
-            NetworkSystem::Evaluate => true,
-            NetworkSystem::Train(_) => false,
+            NetworkSystem::Evaluate | NetworkSystem::Live(_) => true,
+            NetworkSystem::Train(_) | NetworkSystem::Plastic(_) => false,
             NetworkSystem::Rewire(settings) => settings.claim() == Claim::Exact,
             NetworkSystem::Anneal(heat) => {
                 let last = heat.from + (heat.n_steps - 1) / heat.every * heat.every;
@@ -80,6 +82,10 @@ pub enum NetworkSystem {
     Anneal(HeatSettings),
     /// The wiring as a variable.
     Rewire(Box<RewiringSettings>),
+    /// One forward pass a step, of what this shows.
+    Live(LiveSource),
+    /// Driven plasticity.
+    Plastic(PlasticSystem),
 }
 
 impl NetworkSystem {
@@ -90,7 +96,14 @@ impl NetworkSystem {
             NetworkSystem::Train(_) => "TrainGradient",
             NetworkSystem::Anneal(_) => "AnnealWeights",
             NetworkSystem::Rewire(_) => "AnnealStructure",
+            NetworkSystem::Live(_) => "Live",
+            NetworkSystem::Plastic(system) => system.name(),
         }
+    }
+
+    /// True if it has nothing to do without samples.
+    pub fn needs_samples(&self) -> bool {
+        !matches!(self, NetworkSystem::Live(LiveSource::Driven(_)) | NetworkSystem::Plastic(_))
     }
 }
 

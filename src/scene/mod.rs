@@ -8,6 +8,7 @@ mod build;
 mod build_network;
 pub mod checked;
 pub mod checked_network;
+pub mod checked_plasticity;
 mod code;
 pub mod hardware;
 mod load;

@@ -206,14 +206,14 @@ mod tests {
         let patterns = [[1.0_f32, 0.1], [0.1, 1.0]];
         let (offsets, sources) = rows_of(2);
         let rows = Rows { offsets: &offsets, sources: &sources };
-        let settings = LocalSettings { rule: LocalRule::Bcm { tau: 20.0 }, rate: 0.01, bound: 10.0, sign: Sign::Free };
+        let settings = LocalSettings { rule: LocalRule::Bcm { tau: 100.0 }, rate: 0.001, bound: 10.0, sign: Sign::Free };
         let (mut weights, mut th) = ([0.5, 0.45], [0.5]);
         let answer = |weights: &[f32; 2], x: &[f32; 2]| x[0] * weights[0] + x[1] * weights[1];
-        for step in 0..20_000 {
+        for step in 0..60_000 {
             let mut stream = StreamKey::new(Seed(1), SystemTag::named("bcm"), step).stream();
             let x = &patterns[stream.below(2) as usize];
             let y = [answer(&weights, x)];
-            slide_thresholds(20.0, &y, &mut th);
+            slide_thresholds(100.0, &y, &mut th);
             learn(&settings, rows, x, &y, &th, &mut weights);
         }
         // The fixed point for two patterns of probability 1/2: answers 2 and 0 (theta = E[y^2] = 2).

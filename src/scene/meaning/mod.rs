@@ -5,6 +5,8 @@ mod data;
 mod neuron_systems;
 mod neurons;
 mod numbers;
+mod owners;
+mod plasticity;
 mod spin_network;
 mod spin_systems;
 mod structure;

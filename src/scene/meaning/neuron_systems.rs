@@ -14,6 +14,7 @@ use super::super::wire::{
     StraightThroughWire, SystemWire, TrainGradientWire, VisitOrderWire,
 };
 use super::Checker;
+use super::plasticity::DEFAULT_STEPS as DEFAULT_PLASTIC;
 use super::spin_network::index;
 
 /// Steps of a run that anneals weights, if neither the scene nor a system says.
@@ -24,7 +25,7 @@ const DEFAULT_TRAIN: u64 = 100;
 /// The steps of a system: the first, the one before which the last lies, and from one to the next.
 pub(super) struct Window {
     pub(super) from: u64,
-    until: u64,
+    pub(super) until: u64,
     pub(super) every: u64,
 }
 
@@ -48,17 +49,18 @@ impl Checker<'_> {
             SystemWire::TrainGradient(w) => w.until.unwrap_or(w.from.saturating_add(DEFAULT_TRAIN)),
             SystemWire::AnnealWeights(w) => w.until.unwrap_or(w.from.saturating_add(DEFAULT_ANNEAL)),
             SystemWire::AnnealStructure(w) => w.until.unwrap_or(w.from.saturating_add(DEFAULT_TRAIN)),
+            SystemWire::Live(_) => DEFAULT_PLASTIC,
             _ => 1,
         });
         let steps = steps.or(needed.max()).unwrap_or(1).max(1);
         // 2. System by system.
-        let mut systems: Vec<NetworkSystem> = Vec::new();
+        let mut systems: Vec<(String, NetworkSystem)> = Vec::new();
         for (i, system) in wire.systems.iter().enumerate() {
             let path = format!("systems[{i}]");
             match system {
-                SystemWire::Evaluate(_) => systems.push(NetworkSystem::Evaluate),
+                SystemWire::Evaluate(_) => systems.push((path, NetworkSystem::Evaluate)),
                 SystemWire::TrainGradient(w) => {
-                    if systems.iter().any(|s| matches!(s, NetworkSystem::Train(_))) {
+                    if systems.iter().any(|(_, s)| matches!(s, NetworkSystem::Train(_))) {
                         self.complain(
                             Code::TwoOwners,
                             &path,
@@ -68,30 +70,40 @@ impl Checker<'_> {
                         continue;
                     }
                     if let Some(train) = self.train_gradient(&path, w, data, parts, (steps, hardware)) {
-                        systems.push(NetworkSystem::Train(train));
+                        systems.push((path, NetworkSystem::Train(train)));
                     }
                 }
                 SystemWire::AnnealWeights(w) => {
                     if let Some(heat) = self.anneal_weights(&path, w, steps) {
-                        systems.push(NetworkSystem::Anneal(heat));
+                        systems.push((path, NetworkSystem::Anneal(heat)));
                     }
                 }
                 SystemWire::AnnealStructure(w) => {
-                    if systems.iter().any(|s| matches!(s, NetworkSystem::Rewire(_))) {
+                    if systems.iter().any(|(_, s)| matches!(s, NetworkSystem::Rewire(_))) {
                         self.complain(Code::TwoOwners, &path, "two systems move the wiring, and each takes it for its own")
                             .advise("keep one of the two, with a window that covers both");
                         continue;
                     }
                     if let Some(settings) = self.anneal_structure(&path, w, parts, steps) {
-                        systems.push(NetworkSystem::Rewire(Box::new(settings)));
+                        systems.push((path, NetworkSystem::Rewire(Box::new(settings))));
                     }
                 }
-                _ => {
+                other => {
+                    if let Some(plastic) = self.plastic_system(&path, other, parts, steps) {
+                        systems.push((path, plastic));
+                        continue;
+                    }
+                    if matches!(other, SystemWire::Lesion(_)) {
+                        continue;
+                    }
                     self.complain(Code::Unsupported, &path, "the system is one of spins, and the scene has neurons that compute")
                         .advise("use TrainGradient(...), AnnealWeights(...), AnnealStructure(...) or Evaluate(), or make the populations Spins(...)");
                 }
             }
         }
+        self.plastic_together(&systems, parts);
+        let systems: Vec<NetworkSystem> = systems.into_iter().map(|(_, system)| system).collect();
+        let needs_samples = systems.iter().any(NetworkSystem::needs_samples);
         if let Some(data) = data.filter(|d| d.steps > 1)
             && !parts.1.iter().any(|p| p.is_recurrent)
             && parts.1.len() == wire.projections.len()
@@ -104,11 +116,13 @@ impl Checker<'_> {
         if wire.systems.is_empty() {
             self.complain(Code::NothingToDo, "systems", "no system does anything with the neurons")
                 .advise("add one, such as TrainGradient(), AnnealWeights() or Evaluate()");
-        } else if wire.data.is_none() {
+        } else if wire.data.is_none() && needs_samples {
             self.complain(Code::NothingToDo, "systems[0]", "there are no samples to answer")
                 .advise("add data, such as data: Data(source: Csv(path: ...))");
         }
-        data?;
+        if data.is_none() && (needs_samples || wire.data.is_some()) {
+            return None;
+        }
         Some((systems, steps))
     }
 

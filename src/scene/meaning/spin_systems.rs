@@ -77,9 +77,20 @@ impl Checker<'_> {
             SystemWire::Cycle(w) => self.cycle(path, w),
             SystemWire::Optimise(w) => self.optimise(path, w, network),
             SystemWire::Recall(w) => self.recall(path, w, network),
-            SystemWire::Evaluate(_) | SystemWire::TrainGradient(_) | SystemWire::AnnealWeights(_) | SystemWire::AnnealStructure(_) => {
-                return None;
-            }
+            SystemWire::Evaluate(_)
+            | SystemWire::TrainGradient(_)
+            | SystemWire::AnnealWeights(_)
+            | SystemWire::AnnealStructure(_)
+            | SystemWire::Live(_)
+            | SystemWire::Hebb(_)
+            | SystemWire::AntiHebb(_)
+            | SystemWire::Oja(_)
+            | SystemWire::Bcm(_)
+            | SystemWire::ScaleSynapses(_)
+            | SystemWire::GrowHebbian(_)
+            | SystemWire::GrowHomeostatic(_)
+            | SystemWire::PruneIdle(_)
+            | SystemWire::Lesion(_) => return None,
         };
         // The method's own check has the last word on what none of the above names.
         let checked = validate(&method);

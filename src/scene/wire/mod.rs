@@ -9,6 +9,7 @@ mod data;
 mod hardware;
 mod learning;
 mod network;
+mod plasticity;
 mod scene;
 mod structure;
 mod systems;
@@ -23,6 +24,10 @@ pub use learning::{
     TrainGradientWire, VisitOrderWire,
 };
 pub use network::{BiasesWire, DirectedWire, NeuronsWire, PatternWire, PlacementWire, RoleWire, UnitWire, WeightsWire};
+pub use plasticity::{
+    BcmWire, CandidateWire, CurveWire, DestroysWire, GrowHebbianWire, GrowHomeostaticWire, HebbWire, LesionWire, LiveSourceWire, LiveWire,
+    OjaWire, PruneIdleWire, RegionWire, ScaleSynapsesWire, SignWire,
+};
 pub use scene::{PopulationWire, ProductsWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
 pub use structure::{AnnealStructureWire, BirthsWire, DegreesWire, DensityWire, PresetWire, SlabWire};
 pub use systems::{

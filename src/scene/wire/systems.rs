@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use super::learning::{AnnealWeightsWire, EvaluateWire, TrainGradientWire};
 use super::one;
+use super::plasticity::{
+    BcmWire, GrowHebbianWire, GrowHomeostaticWire, HebbWire, LesionWire, LiveWire, OjaWire, PruneIdleWire, ScaleSynapsesWire,
+};
 use super::structure::AnnealStructureWire;
 
 /// A system: exactly one moves the spins.
@@ -33,6 +36,26 @@ pub enum SystemWire {
     AnnealWeights(AnnealWeightsWire),
     /// The wiring as a variable.
     AnnealStructure(AnnealStructureWire),
+    /// The network as a live thing: one forward pass a step.
+    Live(LiveWire),
+    /// Hebb's rule.
+    Hebb(HebbWire),
+    /// Hebb's rule against itself.
+    AntiHebb(HebbWire),
+    /// Oja's rule.
+    Oja(OjaWire),
+    /// The rule of Bienenstock, Cooper and Munro.
+    Bcm(BcmWire),
+    /// Homeostatic scaling.
+    ScaleSynapses(ScaleSynapsesWire),
+    /// Synapses between neurons that move together.
+    GrowHebbian(GrowHebbianWire),
+    /// Synapses that keep activity at its set point.
+    GrowHomeostatic(GrowHomeostaticWire),
+    /// The death of weak and idle synapses.
+    PruneIdle(PruneIdleWire),
+    /// Damage at one step.
+    Lesion(LesionWire),
 }
 
 /// How a spin decides.
