@@ -65,6 +65,14 @@ fn every_scene_checks_without_a_warning_and_builds_and_steps() {
 }
 
 #[test]
+fn a_sheet_wires_itself_towards_its_set_point() {
+    let sim = run("growth_sheet", &["eye.count=400", "sheet.count=400", "eye.placement=Grid(20)", "sheet.placement=Grid(20)"]);
+    let (calcium, length) = (metric(&sim, "mean_calcium"), metric(&sim, "mean_length"));
+    assert!((calcium - 0.2).abs() < 0.05 && length < 3.5, "calcium {calcium}, length {length}");
+    assert!(metric(&sim, "births") > 3000.0 && metric(&sim, "deaths") > 1000.0);
+}
+
+#[test]
 fn paths_of_a_scene_start_at_its_folder_and_paths_of_overrides_where_the_command_runs() {
     let written = checked("maxcut", &[]);
     let given = checked("maxcut", &["couplings.path=assets/maxcut_800.txt"]);

@@ -22,6 +22,7 @@ pub(super) struct Accounted {
 
 /// Sets `n_synapses` of the whole network, `births` and `deaths` of synapses since the beginning, and of the projections that change
 /// `mean_fan_in` and `mean_length`; `mean_calcium` of the targets that grow by it.
+#[expect(clippy::too_many_arguments, reason = "a system names what it reads and writes")]
 pub(super) fn account_structure(
     plasticity: Res<Plasticity>,
     mut accounted: ResMut<Accounted>,

@@ -1,7 +1,6 @@
 //! Rules that record births, and the deaths of synapses whose elements are lost. Phase: Grow.
 
 use bevy_ecs::system::{Res, SystemParam};
-use glam::Vec3;
 
 use crate::components::{Activation, Bias, Metrics, RunSeed, Source, StepCount, Weight};
 use crate::engine::plasticity::pairing::{self, Elements};
@@ -113,6 +112,7 @@ impl Surroundings<'_, '_> {
 }
 
 /// Grows elements along their curves, and records the synapses that they form and break.
+#[expect(clippy::too_many_arguments, reason = "a system names what it reads and writes")]
 pub(super) fn grow_by_calcium(
     plasticity: Res<Plasticity>,
     calcium: Neurons<(&Calcium, &Place)>,
@@ -130,8 +130,9 @@ pub(super) fn grow_by_calcium(
         }
         let projection = calcium.fabric().projection(idx);
         let (from, to) = (projection.from(), projection.to());
-        let side = |population| calcium.get(population).map_or((&[][..], Vec::new()), |(ca, at)| (ca, vectors(Some(at))));
-        let ((ca_from, from_places), (ca_to, to_places)): ((&[Calcium], Vec<Vec3>), (&[Calcium], Vec<Vec3>)) = (side(from), side(to));
+        let side =
+            |population| calcium.get(population).map_or((&[][..], Vec::new()), |(ca, at): (&[Calcium], &[Place])| (ca, vectors(Some(at))));
+        let ((ca_from, from_places), (ca_to, to_places)) = (side(from), side(to));
         let (Some(axonal), Some(dendritic)) = (axonal.get_mut(from), dendritic.get_mut(to)) else { continue };
         let (axonal, dendritic) = (bytemuck::cast_slice_mut(axonal), bytemuck::cast_slice_mut(dendritic));
         growth.axonal.grow(growth.rate, bytemuck::cast_slice(ca_from), axonal);

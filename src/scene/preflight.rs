@@ -18,6 +18,11 @@ const BYTES_OF_LANES: u64 = 128;
 /// building holds beside them. Measured with the above: 5 M neurons and 10 M couplings peaked at 3.3 GB, checkpoint included.
 const BYTES_PER_SYNAPSE: u64 = 200;
 
+/// Bytes of a neuron's mean, variance and sketch with their ticks, and of their copies in a checkpoint.
+const BYTES_OF_TRACES: u64 = 560;
+/// Bytes of a synapse's energy share and idle steps with their ticks, and of their copies in a checkpoint.
+const BYTES_OF_WEAR: u64 = 32;
+
 /// Bytes of a pair of classes in the confusion matrix: its count, its text in `confusion.csv`.
 const BYTES_PER_CONFUSION: u64 = 48;
 
@@ -66,6 +71,13 @@ impl Preflight {
     /// What gradients keep of a batch: activations, sums and those of the step before, of each step that they go back through.
     pub(super) fn add_tape(&mut self, n_samples: u64, window: u64) {
         self.add_bytes(self.neurons.saturating_mul(12).saturating_mul(n_samples).saturating_mul(window));
+    }
+
+    /// What growth by correlation keeps of each neuron, and pruning of each synapse, with their copies in a checkpoint.
+    pub(super) fn add_plasticity(&mut self, has_traces: bool, has_wear: bool) {
+        let of_neurons = if has_traces { BYTES_OF_TRACES } else { 0 };
+        let of_synapses = if has_wear { BYTES_OF_WEAR } else { 0 };
+        self.add_bytes(self.neurons.saturating_mul(of_neurons).saturating_add(self.synapses.saturating_mul(of_synapses)));
     }
 
     pub(super) fn add_system(&mut self, system: &System) {

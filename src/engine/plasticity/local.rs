@@ -123,8 +123,8 @@ pub fn scale(rate: f32, goal: f32, bound: f32, rows: Rows<'_>, calcium: &[f32], 
     assert_eq!((rows.sources.len(), rows.n_targets()), (weights.len(), calcium.len()), "sources and targets, and their columns");
     by_chunk(rows.offsets, weights).into_par_iter().for_each(|(first, weights)| {
         let base = rows.offsets[first] as usize;
-        for target in first..(first + CHUNK).min(rows.n_targets()) {
-            let factor = (1.0 + rate * (goal - calcium[target]) / goal).clamp(0.5, 2.0);
+        for (target, ca) in (first..(first + CHUNK).min(rows.n_targets())).zip(&calcium[first..]) {
+            let factor = (1.0 + rate * (goal - ca) / goal).clamp(0.5, 2.0);
             let row = rows.onto(target);
             weights[row.start - base..row.end - base].iter_mut().for_each(|w| *w = (*w * factor).clamp(-bound, bound));
         }

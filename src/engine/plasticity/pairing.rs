@@ -169,11 +169,9 @@ fn join(
                 None => Some(stream.below(open.len() as u64) as u32),
             };
             let Some(source) = at.map(|at| open[at as usize]) else { break };
-            let is_good = free_axons[source as usize] > 0
-                && !(elements.is_one_population && source == target)
-                && !elements.rows.joins(source, target)
-                && !taken.contains(&(target, source));
-            if is_good && caps.admit(source, target) {
+            let is_itself = elements.is_one_population && source == target;
+            let exists = elements.rows.joins(source, target) || taken.contains(&(target, source));
+            if free_axons[source as usize] > 0 && !is_itself && !exists && caps.admit(source, target) {
                 free_axons[source as usize] -= 1;
                 taken.insert((target, source));
                 born.push(Grown { source, target, weight: settings.sign.give(settings.weight, 1.0), strength: 1.0 });

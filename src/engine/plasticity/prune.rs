@@ -50,11 +50,11 @@ pub fn prune(settings: &PruneSettings, rows: Rows<'_>, x: &[f32], y: &[f32], wea
         .map(|((first, energies), (_, idles))| {
             let base = rows.offsets[first] as usize;
             let mut dead = Vec::new();
-            for target in first..(first + CHUNK).min(rows.n_targets()) {
+            for (target, y) in (first..(first + CHUNK).min(rows.n_targets())).zip(&y[first..]) {
                 let n_dead = dead.len();
                 for row in rows.onto(target) {
                     let (energy, idle, w) = (&mut energies[row - base], &mut idles[row - base], wear.weights[row]);
-                    *energy += share * ((w * x[rows.sources[row] as usize] * y[target]).abs() - *energy);
+                    *energy += share * ((w * x[rows.sources[row] as usize] * y).abs() - *energy);
                     let is_idle = w.abs() < settings.weight_floor && *energy < settings.energy_floor;
                     *idle = if is_idle { idle.saturating_add(1) } else { 0 };
                     if *idle >= settings.patience {

@@ -8,6 +8,7 @@ use crate::units::Seed;
 
 use super::super::checked::Model;
 use super::super::checked_network::{Data, FirstBiases, NetworkModel, NetworkSystem, NeuronPopulation};
+use super::super::checked_plasticity::PlasticSystem;
 use super::super::code::Code;
 use super::super::hardware::read_hardware;
 use super::super::preflight::Preflight;
@@ -74,6 +75,10 @@ impl Checker<'_> {
                 preflight.add_tape(train.batch.min(data.samples.n_samples()) as u64, u64::from(train.window.unwrap_or(data.steps)));
             }
         }
+        let has = |is: fn(&PlasticSystem) -> bool| {
+            system.iter().flat_map(|(systems, _)| systems).any(|s| if let NetworkSystem::Plastic(s) = s { is(s) } else { false })
+        };
+        preflight.add_plasticity(has(|s| matches!(s, PlasticSystem::GrowHebbian(..))), has(|s| matches!(s, PlasticSystem::Prune(_))));
         if let (Some((systems, _)), Some(_)) = (&system, &data) {
             self.can_learn((&populations, &projections), systems, loss);
         }
