@@ -260,7 +260,7 @@ fn growth_finds_who_moves_together_among_all_pairs() {
     assert!(right > 1000.0 && right > 0.85 * n, "{right} right of {n}");
     // Wrong twin: the same rule where no one moves together.
     let (n, _) = births_by_group(true, vec![Proposal::Similar, Proposal::Uniform]);
-    assert!(n < 100.0, "{n} births among independent neurons");
+    assert!(n < 400.0, "{n} births among independent neurons, whose correlations over 50 steps vary by 0.1");
     // A uniform search alone draws 100,000 of the 249,500 ordered pairs.
     let (n, right) = births_by_group(false, vec![Proposal::Uniform]);
     assert!(right > 400.0 && right < 1000.0 && right > 0.85 * n, "uniform: {right} right of {n}");

@@ -36,21 +36,19 @@ pub(crate) fn reshape(world: &mut World, columns: &Columns, family: Family, kind
     if edit.is_empty() {
         return;
     }
-    let n_survivors = kind.n_rows - edit.dead.len();
-    let n_rows = n_survivors + edit.gaps.len();
+    let n_before = kind.n_rows;
+    let n_rows = n_before - edit.dead.len() + edit.gaps.len();
     let touched: Vec<&ColumnEntry> = columns.of(family, &kind.name).collect();
-    if let Some(first) = kind.first.filter(|_| !edit.dead.is_empty()) {
+    let runs = moved_runs(edit, n_before);
+    // Rows move while the table is as long as it is before or afterwards, whichever is longer.
+    kind.first = resize_rows(world, family, kind_idx, kind.first, n_rows.max(n_before));
+    if let Some(first) = kind.first {
         for column in &touched {
-            compact(column.bytes_mut(world, first), column.row_bytes, &edit.dead);
+            move_runs(column.bytes_mut(world, first), &runs, edit, column.default_bytes());
         }
     }
     kind.first = resize_rows(world, family, kind_idx, kind.first, n_rows);
     kind.n_rows = n_rows;
-    if let Some(first) = kind.first.filter(|_| !edit.gaps.is_empty()) {
-        for column in &touched {
-            open_gaps(column.bytes_mut(world, first), n_survivors, &edit.gaps, column.default_bytes());
-        }
-    }
 }
 
 /// Grows or shrinks the table whose row 0 is `first` to `n_rows`; new rows hold the defaults of
@@ -82,83 +80,83 @@ pub(crate) fn entities(world: &World, first: Entity) -> &[Entity] {
     table.entities()
 }
 
-/// Moves the rows between `dead` ones up, so that the survivors come first, in their order.
-fn compact(bytes: &mut [u8], row_bytes: usize, dead: &[u32]) {
-    match row_bytes {
-        1 => compact_rows(bytes.as_chunks_mut::<1>().0, dead),
-        2 => compact_rows(bytes.as_chunks_mut::<2>().0, dead),
-        4 => compact_rows(bytes.as_chunks_mut::<4>().0, dead),
-        8 => compact_rows(bytes.as_chunks_mut::<8>().0, dead),
-        _ => {
-            let mut write = dead.first().map_or(0, |&d| d as usize);
-            for (i, &d) in dead.iter().enumerate() {
-                let start = d as usize + 1;
-                let end = dead.get(i + 1).map_or(bytes.len() / row_bytes, |&next| next as usize);
-                bytes.copy_within(start * row_bytes..end * row_bytes, write * row_bytes);
-                write += end - start;
-            }
-        }
-    }
+/// A run of survivors that moves as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    from: u32,
+    to: u32,
+    len: u32,
 }
 
-fn compact_rows<T: Copy>(rows: &mut [T], dead: &[u32]) {
-    let mut write = dead.first().map_or(0, |&d| d as usize);
-    for (i, &d) in dead.iter().enumerate() {
-        let start = d as usize + 1;
-        let end = dead.get(i + 1).map_or(rows.len(), |&next| next as usize);
-        if end - start > SHORT_RUN {
-            rows.copy_within(start..end, write);
-            write += end - start;
+/// The runs of survivors that change their rows, ascending; those that stay where they are cost nothing.
+fn moved_runs(edit: &TableEdit, n_rows: usize) -> Vec<Run> {
+    let mut runs = Vec::with_capacity(edit.dead.len() + edit.gaps.len() + 1);
+    let (mut dead, mut gaps) = (edit.dead.iter().peekable(), edit.gaps.iter().peekable());
+    let (mut from, mut survivors, mut born) = (0_u32, 0_u32, 0_u32);
+    loop {
+        // 1. Whatever comes first ends the run: a row that dies, a row that is born, or the table.
+        let to_death = dead.peek().map_or(n_rows as u32, |&&row| row) - from;
+        let to_birth = gaps.peek().map_or(u32::MAX, |&&gap| gap - survivors);
+        let len = to_death.min(to_birth);
+        if len > 0 && from != survivors + born {
+            runs.push(Run { from, to: survivors + born, len });
+        }
+        from += len;
+        survivors += len;
+        // 2. And moves what comes after it.
+        if to_birth <= to_death {
+            gaps.next();
+            born += 1;
+        } else if dead.next().is_some() {
+            from += 1;
         } else {
-            for read in start..end {
-                rows[write] = rows[read];
-                write += 1;
-            }
+            return runs;
         }
     }
 }
 
-/// Moves the first `n_survivors` rows down, so that a row of `default` stands at each gap.
-fn open_gaps(bytes: &mut [u8], n_survivors: usize, gaps: &[u32], default: &[u8]) {
-    fn sized<const N: usize>(bytes: &mut [u8], n_survivors: usize, gaps: &[u32], default: &[u8]) {
+/// Moves the runs of one column, and puts `default` into the newborn rows.
+fn move_runs(bytes: &mut [u8], runs: &[Run], edit: &TableEdit, default: &[u8]) {
+    fn sized<const N: usize>(bytes: &mut [u8], runs: &[Run], edit: &TableEdit, default: &[u8]) {
         let default: [u8; N] = default.try_into().expect("a default is one row");
-        open_row_gaps(bytes.as_chunks_mut::<N>().0, n_survivors, gaps, default);
+        let rows = bytes.as_chunks_mut::<N>().0;
+        in_safe_order(runs, |run| {
+            let (from, to, len) = (run.from as usize, run.to as usize, run.len as usize);
+            if len > SHORT_RUN {
+                rows.copy_within(from..from + len, to);
+            } else if to < from {
+                (0..len).for_each(|k| rows[to + k] = rows[from + k]);
+            } else {
+                (0..len).rev().for_each(|k| rows[to + k] = rows[from + k]);
+            }
+        });
+        edit.newborn_rows().for_each(|row| rows[row] = default);
     }
     match default.len() {
-        1 => sized::<1>(bytes, n_survivors, gaps, default),
-        2 => sized::<2>(bytes, n_survivors, gaps, default),
-        4 => sized::<4>(bytes, n_survivors, gaps, default),
-        8 => sized::<8>(bytes, n_survivors, gaps, default),
-        row_bytes => {
-            let (mut read_end, mut write_end) = (n_survivors, bytes.len() / row_bytes);
-            for &gap in gaps.iter().rev() {
-                let start = gap as usize;
-                write_end -= read_end - start;
-                bytes.copy_within(start * row_bytes..read_end * row_bytes, write_end * row_bytes);
-                write_end -= 1;
-                bytes[write_end * row_bytes..][..row_bytes].copy_from_slice(default);
-                read_end = start;
-            }
+        1 => sized::<1>(bytes, runs, edit, default),
+        2 => sized::<2>(bytes, runs, edit, default),
+        4 => sized::<4>(bytes, runs, edit, default),
+        8 => sized::<8>(bytes, runs, edit, default),
+        width => {
+            in_safe_order(runs, |run| {
+                let (from, to, len) = (run.from as usize * width, run.to as usize * width, run.len as usize * width);
+                bytes.copy_within(from..from + len, to);
+            });
+            edit.newborn_rows().for_each(|row| bytes[row * width..][..width].copy_from_slice(default));
         }
     }
 }
 
-fn open_row_gaps<T: Copy>(rows: &mut [T], n_survivors: usize, gaps: &[u32], default: T) {
-    let (mut read_end, mut write_end) = (n_survivors, rows.len());
-    for &gap in gaps.iter().rev() {
-        let start = gap as usize;
-        if read_end - start > SHORT_RUN {
-            write_end -= read_end - start;
-            rows.copy_within(start..read_end, write_end);
+/// Visits runs so that none is written over before it has moved: neighbours that move up from the first to the last, those that
+/// move down from the last to the first. A group ends where the direction turns, and no group reaches into the next: one that
+/// moves up ends before what follows it, and one that moves down is followed by rows that stay or move up only to its new end.
+fn in_safe_order(runs: &[Run], mut visit: impl FnMut(&Run)) {
+    for group in runs.chunk_by(|a, b| (a.to < a.from) == (b.to < b.from)) {
+        if group[0].to < group[0].from {
+            group.iter().for_each(&mut visit);
         } else {
-            for read in (start..read_end).rev() {
-                write_end -= 1;
-                rows[write_end] = rows[read];
-            }
+            group.iter().rev().for_each(&mut visit);
         }
-        write_end -= 1;
-        rows[write_end] = default;
-        read_end = start;
     }
 }
 
@@ -171,23 +169,46 @@ mod tests {
         numbers.flat_map(|n| std::iter::repeat_n(n, row_bytes)).collect()
     }
 
+    /// What a list of rows becomes, one removal and insertion after another.
+    fn as_a_list(n: usize, edit: &TableEdit) -> Vec<u8> {
+        let mut list: Vec<u8> = (0..n).filter(|&row| !edit.dead.contains(&(row as u32))).map(|row| (row % 200) as u8).collect();
+        edit.newborn_rows().for_each(|row| list.insert(row, 255));
+        list
+    }
+
+    fn check(n: usize, edit: &TableEdit) {
+        let expected = as_a_list(n, edit);
+        for row_bytes in [1, 2, 4, 8, 6, 64] {
+            let mut bytes = rows((0..n).map(|row| (row % 200) as u8), row_bytes);
+            bytes.resize(n.max(expected.len()) * row_bytes, 0);
+            move_runs(&mut bytes, &moved_runs(edit, n), edit, &vec![255; row_bytes]);
+            assert_eq!(bytes[..expected.len() * row_bytes], rows(expected.iter().copied(), row_bytes), "{edit:?}");
+        }
+    }
+
     #[test]
     fn rows_of_any_width_move_like_a_list() {
-        let dead = [0, 3, 4, 20, 39];
-        let gaps = [0, 0, 2, 15, 30, 35, 35];
-        for row_bytes in [1, 2, 4, 8, 6, 64] {
-            let mut bytes = rows(0..40, row_bytes);
-            compact(&mut bytes, row_bytes, &dead);
-            let survivors: Vec<u8> = (0..40).filter(|n| !dead.contains(&u32::from(*n))).collect();
-            assert_eq!(bytes[..35 * row_bytes], rows(survivors.iter().copied(), row_bytes));
+        let edit = |dead: &[u32], gaps: &[u32]| TableEdit { dead: dead.to_vec(), gaps: gaps.to_vec() };
+        check(40, &edit(&[0, 3, 4, 20, 39], &[0, 0, 2, 15, 30, 35, 35]));
+        check(40, &edit(&[], &[0, 0, 0, 40]));
+        check(40, &edit(&(0..40).collect::<Vec<_>>(), &[0, 0]));
+        check(0, &edit(&[], &[0, 0]));
+        check(5, &edit(&[4], &[4]));
+    }
 
-            bytes.resize(42 * row_bytes, 0);
-            open_gaps(&mut bytes, 35, &gaps, &vec![99; row_bytes]);
-            let mut expected = survivors;
-            for (k, &gap) in gaps.iter().enumerate() {
-                expected.insert(gap as usize + k, 99);
-            }
-            assert_eq!(bytes, rows(expected.into_iter(), row_bytes));
+    #[test]
+    fn random_edits_move_like_a_list() {
+        use crate::random::{StreamKey, SystemTag};
+        use crate::units::Seed;
+        for case in 0..300 {
+            let mut stream = StreamKey::new(Seed(1), SystemTag::named("table"), case).stream();
+            let n = 1 + stream.below(400) as usize;
+            let share = stream.uniform();
+            let dead: Vec<u32> = (0..n as u32).filter(|_| stream.uniform() < share * share).collect();
+            let n_survivors = (n - dead.len()) as u64;
+            let mut gaps: Vec<u32> = (0..stream.below(1 + n as u64 / 2)).map(|_| stream.below(n_survivors + 1) as u32).collect();
+            gaps.sort_unstable();
+            check(n, &TableEdit { dead, gaps });
         }
     }
 }

@@ -8,7 +8,8 @@
 //! standard deviation at most sqrt((1 + rho^2) / WIDTH), whatever the activations are: 0.125 for rho = 0 at 64.
 //!
 //! So a threshold of 1/2 lets one uncorrelated pair of some 16,000 pass, and misses half of those that are at 1/2 themselves; a
-//! pair of 0.9 is missed at 2.4 standard deviations. Estimates of different steps err anew after some tau steps.
+//! pair of 0.9 is missed at 2.4 standard deviations. Estimates of different steps err anew after some tau steps. (That is the error
+//! against the correlation of these tau steps; of neurons that are independent in the long run it varies by sqrt(1 / (2 tau)).)
 
 use rayon::prelude::*;
 
