@@ -1,9 +1,10 @@
-//! The heat bath: spin networks of a world, and the methods that sample, anneal and temper them.
+//! The heat bath: spin networks of a world, the methods that sample, anneal and temper them, and wirings that are sampled with them.
 
 pub mod diagnostics;
 pub mod recall;
 pub mod spin_method;
 pub mod spin_network;
+pub mod structure;
 
 pub use diagnostics::absent_diagnostics;
 pub use spin_method::{KnownOptimum, MaxCut, SpinMethod};
