@@ -4,7 +4,7 @@
 //! `cargo bench --bench structure -- [neurons=1000000] [synapses=10000000] [rates=0.0001,0.001,0.01] [every=10] [rounds=5]`
 //!
 //! A sweep is a live forward pass of all neurons (recurrent tanh units driven by noise) and Hebb's rule on all synapses. The
-//! structural world does the same, and every `every` sweeps Hebbian synaptogenesis (sketches of all neurons, candidates, caps) makes
+//! structural world does the same, and every `every` sweeps Hebbian synaptogenesis (sketches of all neurons, taken at these sweeps, candidates, caps) makes
 //! rate x synapses x every births, pruning measures every synapse, and as many die, drawn at random so that the rate is what it says:
 //! that share of the synapses is replaced.
 //! Both worlds run in turns; a figure is the median over rounds of `every` sweeps each, the ratio the median of the rounds' ratios.
@@ -149,7 +149,8 @@ fn world(sizes: &Sizes, rate: Option<f64>) -> Simulation {
             settings: PruneSettings { weight_floor: 0.0, energy_floor: 0.0, tau: 10.0, patience: 1, keep_fan_in: 0 },
             window: due,
         });
-        settings.trace_every = (sizes.every / 5).max(1);
+        settings.trace_every = sizes.every;
+        settings.measures_length = false;
         sim.insert_resource(Dying { n: n_changes, every: sizes.every });
         sim.add_systems(Phase::Prune, let_die);
     }

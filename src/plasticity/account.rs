@@ -35,11 +35,16 @@ pub(super) fn account_structure(
 ) {
     let fabric = places.fabric();
     if accounted.epoch != Some(fabric.structure_epoch()) {
+        let settings = &plasticity.settings;
+        let measures_length = settings.measures_length || settings.length_cost != 0.0;
         *accounted = Accounted { epoch: Some(fabric.structure_epoch()), ..Accounted::default() };
         for idx in plasticity.restless() {
             let projection = fabric.projection(idx);
             accounted.n += projection.n_synapses() as f64;
             accounted.n_targets += fabric.population(projection.to()).n_neurons() as f64;
+            if !measures_length {
+                continue;
+            }
             let (Some(sources), Some(from), Some(to)) = (sources.get(idx), places.get(projection.from()), places.get(projection.to()))
             else {
                 continue;
@@ -51,7 +56,6 @@ pub(super) fn account_structure(
             };
             accounted.length += reduce::sum_chunks(to.len(), |targets| targets.map(length_onto).sum());
         }
-        let settings = &plasticity.settings;
         if settings.synapse_cost != 0.0 || settings.length_cost != 0.0 {
             ledger.set("wiring", settings.synapse_cost * accounted.n + settings.length_cost * accounted.length);
         }
@@ -60,7 +64,9 @@ pub(super) fn account_structure(
     metrics.set("births", turnover.synapse_births as f64);
     metrics.set("deaths", turnover.synapse_deaths as f64);
     metrics.set("mean_fan_in", accounted.n / accounted.n_targets);
-    metrics.set("mean_length", accounted.length / accounted.n);
+    if plasticity.settings.measures_length {
+        metrics.set("mean_length", accounted.length / accounted.n);
+    }
     let targets = plasticity.homeostatic.iter().chain(&plasticity.scaling).map(|&p| fabric.projection(p).to());
     let mut targets: Vec<_> = targets.collect();
     targets.sort_unstable();

@@ -136,6 +136,9 @@ pub struct PlasticitySettings {
     pub synapse_cost: f64,
     /// Energy of a unit of length in that term.
     pub length_cost: f64,
+    /// True to measure `mean_length`, which takes a pass over all synapses that change after each restructuring; a `length_cost` asks
+    /// for it too.
+    pub measures_length: bool,
 }
 
 impl Default for PlasticitySettings {
@@ -152,6 +155,7 @@ impl Default for PlasticitySettings {
             trace_every: 1,
             synapse_cost: 0.0,
             length_cost: 0.0,
+            measures_length: true,
         }
     }
 }
