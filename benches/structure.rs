@@ -81,6 +81,7 @@ fn main() {
 }
 
 /// Wall time of `n` sweeps.
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 fn sweep_ms(sim: &mut Simulation, n: u64) -> f64 {
     let started = Instant::now();
     sim.run(n).expect("a sound step");
