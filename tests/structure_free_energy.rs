@@ -4,7 +4,9 @@
 mod structures;
 
 use lehr::engine::structure::free_energy::{by_ais, by_integration};
-use lehr::engine::structure::{Caps, DegreeCost, Degrees, Density, FreeEnergy, FreeEnergySettings, Slab, Structure, StructureSettings};
+use lehr::engine::structure::{
+    Caps, DegreeCost, Degrees, Density, FreeEnergy, FreeEnergySettings, LiveSpins, Slab, Structure, StructureEnergy, StructureSettings,
+};
 use lehr::math;
 use structures::{LeastSquares, M, candidates, key};
 
@@ -73,6 +75,58 @@ fn both_ways_find_the_enumerated_free_energy() {
             }
         }
     }
+}
+
+/// ln Z of four spins and their wiring, by listing 64 structures and 16 states; couplings are all alike.
+fn exact_of_spins(settings: &StructureSettings, value: f32, biases: &[f32]) -> f64 {
+    let all = candidates(true);
+    let mut terms = Vec::new();
+    for mask in 0..1 << M {
+        let living = (0..M as u32).filter(|e| mask >> e & 1 == 1).map(|e| (e, value));
+        let structure = Structure::with_living(std::sync::Arc::clone(&all), living);
+        let (k, m) = (structure.n_alive() as f64, M as f64);
+        let Density::Rho(rho) = settings.density else { panic!("a density") };
+        for state in 0..16 {
+            let spins = (0..4).map(|i| if state >> i & 1 == 1 { 1 } else { -1 }).collect();
+            let energy = LiveSpins::new(&structure, biases.to_vec(), spins, Vec::new()).energy();
+            let ln_prior = k * math::ln(rho) + (m - k) * math::ln(1.0 - rho);
+            terms.push(ln_prior - (energy + structure.cost(settings)) / T);
+        }
+    }
+    math::log_sum_exp(&terms)
+}
+
+#[test]
+fn spins_and_their_wiring_have_the_free_energy_of_both() {
+    let (value, biases) = (0.9, vec![0.3, -0.2, 0.0, 0.5]);
+    let settings = StructureSettings { slab: Slab::Fixed { value }, ..settings(Density::Rho(0.4)) };
+    let structure = Structure::new(candidates(true));
+    let live = LiveSpins::new(&structure, biases.clone(), vec![1; 4], Vec::new());
+    let truth = exact_of_spins(&settings, value, &biases);
+    let ais = FreeEnergySettings { n_chains: 200, n_steps: 40, moves_per_step: 12 };
+    let ladder = FreeEnergySettings { n_chains: 40, n_steps: 12, moves_per_step: 160 };
+    for found in [
+        by_ais(&structure, &live, &settings, &ais, T, key("both", 0)),
+        by_integration(&structure, &live, &settings, &ladder, T, key("both", 1)),
+    ] {
+        let found = found.unwrap();
+        let z = (found.ln_z - truth) * T / found.error;
+        assert!(z.abs() < 4.9 && found.error < 0.1, "z {z}, {found:?} for ln Z {truth}");
+        // The wrong twin: spins that are not counted.
+        assert!(((found.ln_z - truth + 4.0 * std::f64::consts::LN_2) * T / found.error).abs() > 4.9);
+    }
+}
+
+#[test]
+fn threads_do_not_shift_a_bit() {
+    let settings = settings(Density::Rho(0.3));
+    let how = FreeEnergySettings { n_chains: 16, n_steps: 10, moves_per_step: 12 };
+    let with = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        let (structure, energy) = (Structure::new(candidates(true)), LeastSquares::new(1.0));
+        pool.install(|| [by_ais, by_integration].map(|method| method(&structure, &energy, &settings, &how, T, key("threads", 0)).unwrap()))
+    };
+    assert_eq!(with(1), with(3));
 }
 
 #[test]

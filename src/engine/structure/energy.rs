@@ -1,5 +1,7 @@
 //! What a walk over structures asks of an energy.
 
+use crate::random::StreamKey;
+
 /// An energy as a function of the weights of M candidate synapses, of which dead ones are 0.
 ///
 /// A birth is a change 0 -> w, a death w -> 0, a rewiring both at once, a weight move w -> w'. Structural cost (number, degrees,
@@ -22,6 +24,13 @@ pub trait StructureEnergy {
     }
     /// Computes everything anew and returns how far the energy had drifted from that by shifted sums, 0 or more.
     fn refresh(&mut self) -> f64;
+    /// Draws what it holds besides weights, such as spins, as at infinite temperature, and returns ln of how many such states there
+    /// are; 0 if there is nothing else. For free energies.
+    fn draw_others(&mut self, _key: StreamKey) -> f64 {
+        0.0
+    }
+    /// Moves what it holds besides weights at temperature `t`, which may be infinite, so that the joint distribution stays.
+    fn move_others(&mut self, _t: f64, _key: StreamKey) {}
 }
 
 impl<E: StructureEnergy + ?Sized> StructureEnergy for &mut E {
@@ -51,6 +60,14 @@ impl<E: StructureEnergy + ?Sized> StructureEnergy for &mut E {
 
     fn refresh(&mut self) -> f64 {
         (**self).refresh()
+    }
+
+    fn draw_others(&mut self, key: StreamKey) -> f64 {
+        (**self).draw_others(key)
+    }
+
+    fn move_others(&mut self, t: f64, key: StreamKey) {
+        (**self).move_others(t, key);
     }
 }
 

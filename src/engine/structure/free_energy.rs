@@ -3,7 +3,8 @@
 //! Z(beta) is the mean of exp(-beta U) over the base measure: each candidate lives with probability rho and its weight follows the
 //! slab, so that ln Z(0) = 0. If mu is in U instead of a density, wirings are counted, and ln Z(0) = M ln 2. Chains start from exact
 //! draws of that measure; AIS raises beta and weighs (Neal 2001), integration sums <U> over a ladder of betas. Chains run in
-//! parallel, each from its own stream, and are folded in order.
+//! parallel, each from its own stream, and are folded in order. What an energy holds besides weights, such as spins, is drawn and moved
+//! along: F is then that of both.
 
 use rayon::prelude::*;
 
@@ -11,7 +12,7 @@ use crate::engine::diagnostics::{Moments, effective_weights, thermodynamic_integ
 use crate::engine::methods::SettingsError;
 use crate::engine::methods::settings::require;
 use crate::math;
-use crate::random::StreamKey;
+use crate::random::{StreamKey, SystemTag};
 
 use super::energy::StructureEnergy;
 use super::kernel::{draw_weight, walk};
@@ -33,6 +34,16 @@ impl Default for FreeEnergySettings {
     fn default() -> Self {
         FreeEnergySettings { n_chains: 64, n_steps: 100, moves_per_step: 50 }
     }
+}
+
+/// Which way to a free energy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Estimator {
+    /// Annealed importance sampling, [`by_ais`].
+    #[default]
+    Ais,
+    /// Thermodynamic integration, [`by_integration`].
+    Integration,
 }
 
 /// A free energy and its error.
@@ -82,11 +93,16 @@ struct Chain<E> {
     energy: E,
     /// Structural cost, kept move by move.
     cost: f64,
+    /// ln of the number of states of what the energy holds besides weights.
+    ln_others: f64,
 }
+
+/// Moves of what an energy holds besides weights have streams of their own.
+const OTHERS: SystemTag = SystemTag::named("structure/others");
 
 impl<E: StructureEnergy> Chain<E> {
     fn draw(structure: &Structure, energy: E, settings: &StructureSettings, key: StreamKey) -> Self {
-        let mut chain = Chain { structure: structure.clone(), energy, cost: 0.0 };
+        let mut chain = Chain { structure: structure.clone(), energy, cost: 0.0, ln_others: 0.0 };
         let mut stream = key.stream();
         let rho = base_rho(settings);
         // The slab itself, whatever births are proposed by.
@@ -106,6 +122,7 @@ impl<E: StructureEnergy> Chain<E> {
                 chain.structure.revive(c, weight);
             }
         }
+        chain.ln_others = chain.energy.draw_others(StreamKey { system: OTHERS, ..key });
         chain.energy.refresh();
         chain.cost = chain.structure.cost(settings);
         chain
@@ -117,6 +134,7 @@ impl<E: StructureEnergy> Chain<E> {
 
     fn walk(&mut self, settings: &StructureSettings, n_moves: u32, beta: f64, key: StreamKey) {
         let t = if beta > 0.0 { 1.0 / beta } else { f64::INFINITY };
+        self.energy.move_others(t, StreamKey { system: OTHERS, ..key });
         self.cost += walk(&mut self.structure, &mut self.energy, settings, u64::from(n_moves), t, key).cost_change;
     }
 }
@@ -140,7 +158,8 @@ pub fn by_ais<E: StructureEnergy + Clone + Send + Sync>(
         .map(|number| {
             let key = key.replica(number);
             let mut chain = Chain::draw(structure, energy.clone(), settings, key);
-            let mut ln_weight = 0.0;
+            // The measure of the others counts as a weight that all chains share.
+            let mut ln_weight = chain.ln_others;
             for k in 1..=how.n_steps {
                 ln_weight -= step * chain.u();
                 if k < how.n_steps {
@@ -175,7 +194,7 @@ pub fn by_integration<E: StructureEnergy + Clone + Send + Sync>(
     let n_rungs = how.n_steps as usize + 1;
     // Betas lie closer where U falls steepest, near 0.
     let betas: Vec<f64> = (0..n_rungs).map(|k| k as f64 / how.n_steps as f64).map(|x| x * x / t).collect();
-    let chains: Vec<Vec<Moments>> = (0..how.n_chains)
+    let chains: Vec<(f64, Vec<Moments>)> = (0..how.n_chains)
         .into_par_iter()
         .map(|number| {
             let key = key.replica(number);
@@ -189,9 +208,11 @@ pub fn by_integration<E: StructureEnergy + Clone + Send + Sync>(
                     rung.push(chain.u());
                 }
             }
-            rungs
+            (chain.ln_others, rungs)
         })
         .collect();
+    let ln_others = chains[0].0;
+    let chains: Vec<Vec<Moments>> = chains.into_iter().map(|(_, rungs)| rungs).collect();
     // Chains are independent, so that the error of a rung is that of the means of its chains.
     let (mut means, mut variances, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for k in 0..n_rungs {
@@ -212,6 +233,6 @@ pub fn by_integration<E: StructureEnergy + Clone + Send + Sync>(
         integrals.push(thermodynamic_integration(&betas, &own, &variances, &errors).0);
     }
     let error = (integrals.variance() / chains.len() as f64).sqrt();
-    let ln_z = ln_z0(settings, structure.n_candidates()) + gain;
+    let ln_z = ln_z0(settings, structure.n_candidates()) + ln_others + gain;
     Ok(FreeEnergy { value: -t * ln_z, error: t * error, ln_z, effective: chains.len() as f64 })
 }

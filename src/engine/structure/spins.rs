@@ -173,6 +173,17 @@ impl StructureEnergy for LiveSpins {
         self.compute();
         (self.energy - before).abs()
     }
+
+    /// Free spins either way.
+    fn draw_others(&mut self, key: StreamKey) -> f64 {
+        self.sweep(f64::INFINITY, key);
+        self.is_clamped.iter().filter(|c| !**c).count() as f64 * std::f64::consts::LN_2
+    }
+
+    /// One sweep.
+    fn move_others(&mut self, t: f64, key: StreamKey) {
+        self.sweep(t, key);
+    }
 }
 
 impl LiveSpins {
