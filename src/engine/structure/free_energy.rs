@@ -2,7 +2,7 @@
 //!
 //! Z(beta) is the mean of exp(-beta U) over the base measure: each candidate lives with probability rho and its weight follows the
 //! slab, so that ln Z(0) = 0. If mu is in U instead of a density, wirings are counted, and ln Z(0) = M ln 2. Chains start from exact
-//! draws of that measure; AIS raises beta and weighs (Neal 2001), integration sums <U> over a ladder of betas. Chains run in
+//! draws of that measure; AIS raises beta and weighs (Neal 2001), integration sums the mean of U over a ladder of betas. Chains run in
 //! parallel, each from its own stream, and are folded in order. What an energy holds besides weights, such as spins, is drawn and moved
 //! along: F is then that of both.
 
