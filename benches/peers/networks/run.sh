@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Compares networks with PyTorch and ONNX Runtime: bash benches/peers/networks/run.sh [fused|inference|training [OPTIONS]]
+# Compares networks with PyTorch and ONNX Runtime: bash benches/peers/networks/run.sh [fused|inference|training|rewiring [OPTIONS]]
 #
 #   fused       fused quantised passes [--rounds N] [--seconds S] [--only 784x512]
 #   inference   sparse networks at 10 %, 1 and 64 samples
 #   training    an update noise-aware and plain, and 10 M synapses by Adam [iteration] [sparse] [--rounds N]
+#   rewiring    sparse digits against masks with rewiring in the style of RigL [--seeds N] [--sizes 64:474] [--methods rigl thermo]
 #
-# All three if none is named. Installs the peers into a virtual environment and builds lehr's sides, both below
+# All four if none is named. Installs the peers into a virtual environment and builds lehr's sides, both below
 # benches/peers/build (LEHR_PEERS_BUILD elsewhere), which git ignores. LEHR_PEERS_PYTHON names a Python that has the peers
 # already. One thread each, but for the 10 M synapses.
 set -eu
@@ -39,15 +40,20 @@ training() {
     "$python" "$here/training.py" "$(bench train)" "$@"
 }
 
+rewiring() {
+    OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 "$python" "$here/rewiring.py" "$(bench rewiring)" "$@"
+}
+
 case ${1:-all} in
-fused | inference | training) "$@" ;;
+fused | inference | training | rewiring) "$@" ;;
 all)
     fused
     inference
     training
+    rewiring
     ;;
 *)
-    echo "run.sh: no comparison $1: fused, inference or training" >&2
+    echo "run.sh: no comparison $1: fused, inference, training or rewiring" >&2
     exit 2
     ;;
 esac
