@@ -330,6 +330,8 @@ fn claim(label: Label, model: &Model) -> &'static str {
             let learns = model.systems.iter().any(|s| !matches!(s, NetworkSystem::Evaluate | NetworkSystem::Live(_)));
             if model.systems.iter().any(|s| matches!(s, NetworkSystem::Plastic(_))) {
                 "driven: wiring that grew and faded by rules, no equilibrium claimed"
+            } else if model.systems.iter().any(|s| matches!(s, NetworkSystem::Rewire(_))) {
+                "driven: a wiring that moved while it learned, no equilibrium claimed"
             } else if learns {
                 "driven: weights that were trained, no equilibrium claimed"
             } else {
