@@ -263,7 +263,8 @@ fn growth_finds_who_moves_together_among_all_pairs() {
     assert!(n < 400.0, "{n} births among independent neurons, whose correlations over 50 steps vary by 0.1");
     // A uniform search alone draws 100,000 of the 249,500 ordered pairs.
     let (n, right) = births_by_group(false, vec![Proposal::Uniform]);
-    assert!(right > 400.0 && right < 1000.0 && right > 0.85 * n, "uniform: {right} right of {n}");
+    // Three of a thousand wrong pairs pass by the error of the sketch and of 50 steps, and most candidates are wrong.
+    assert!(right > 400.0 && right < 1000.0 && n - right < 0.005 * 100_000.0, "uniform: {right} right of {n}");
 }
 
 /// Mean calcium of a sheet that wires itself, and the mean length of its synapses.
