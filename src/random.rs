@@ -226,8 +226,8 @@ impl Xoshiro8 {
         Xoshiro8 { s: mix([[words[0]; 8], [words[1]; 8], [words[2]; 8], std::array::from_fn(|lane| words[3] + lane as u64)]) }
     }
 
-    /// The next 64 bits of each lane.
-    #[inline]
+    /// The next 64 bits of each lane; always inlined, since kernels make it from their own instructions.
+    #[inline(always)]
     pub fn next_words(&mut self) -> [u64; 8] {
         let mut out = [0; 8];
         let [s0, s1, s2, s3] = &mut self.s;

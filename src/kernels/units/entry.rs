@@ -2,9 +2,17 @@
 
 use crate::plan::network::{Lif, Unit};
 
-use super::super::floats::dispatch;
+use rayon::prelude::*;
+
+use crate::random::{BLOCK, StreamKey};
+
+use super::super::floats::{LANES, dispatch};
 use super::super::simd::Simd;
 use super::activate::{Activate, Fire, Source};
+use super::draw::{Draw, Mean};
+
+/// Blocks of random numbers that one task draws, and from twice of which on tasks are shared among threads.
+const TASK_BLOCKS: usize = 16;
 
 /// Writes the activations of `unit` at the pre-activations `sums` to `out`; gates have `fan_in` inputs.
 ///
@@ -41,10 +49,84 @@ pub fn fire_lanes(simd: Simd, lif: Lif, sums: &[f32], membranes: &mut [f32], out
     dispatch(simd, Fire { lif, sums, membranes, out });
 }
 
+/// Draws two-valued units from their fields at temperature 1; the fields become the means.
+///
+/// A unit is 1 with probability sigmoid((1 - low) field), else `low`: 0 for Boltzmann units, -1 for spins. Slot n draws from
+/// the stream of `key` with block n / 1024, so neither threads nor backends shift a bit.
+///
+/// # Panics
+/// If the lengths differ or are not whole vectors of 16, or the processor lacks the instructions.
+pub fn draw_units(simd: Simd, key: StreamKey, low: f32, fields: &mut [f32], states: &mut [f32]) {
+    assert_eq!(fields.len(), states.len(), "fields, and states");
+    assert!(fields.len().is_multiple_of(LANES), "{} fields are not whole vectors", fields.len());
+    let task = TASK_BLOCKS * BLOCK;
+    if fields.len() < 2 * task || rayon::current_num_threads() == 1 {
+        return dispatch(simd, Draw { key, low, fields, states });
+    }
+    fields.par_chunks_mut(task).zip(states.par_chunks_mut(task)).enumerate().for_each(|(k, (fields, states))| {
+        dispatch(simd, Draw { key: key.block(key.block + (k * TASK_BLOCKS) as u32), low, fields, states });
+    });
+}
+
+/// Turns fields into the means of two-valued units at temperature 1: low + (1 - low) sigmoid((1 - low) field).
+///
+/// # Panics
+/// If the fields are not whole vectors of 16, or the processor lacks the instructions.
+pub fn mean_units(simd: Simd, low: f32, fields: &mut [f32]) {
+    assert!(fields.len().is_multiple_of(LANES), "{} fields are not whole vectors", fields.len());
+    dispatch(simd, Mean { low, fields });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::network::units::{activate, fire};
+    use crate::math;
+    use crate::random::{SystemTag, Xoshiro8, uniform_f32_from};
+    use crate::units::Seed;
+
+    const KEY: StreamKey = StreamKey::new(Seed(9), SystemTag::named("draw units"), 4);
+
+    /// The law of [`draw_units`], slot by slot.
+    fn drawn(low: f32, fields: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let one = |(n, &f): (usize, &f32)| {
+            let mut bits = Xoshiro8::from_key(KEY.block((n / BLOCK) as u32));
+            let word = (0..=n % BLOCK / LANES).map(|_| bits.next_words()).last().expect("one step or more")[n % LANES / 2];
+            let u = uniform_f32_from(if n % 2 == 0 { word as u32 } else { (word >> 32) as u32 });
+            let p = math::sigmoid_f32((1.0 - low) * f);
+            ((1.0 - low).mul_add(p, low), if u < p { 1.0 } else { low })
+        };
+        fields.iter().enumerate().map(one).unzip()
+    }
+
+    #[test]
+    fn every_backend_draws_the_bits_of_the_law() {
+        for simd in Simd::available() {
+            for (n, low) in [(0, 0.0), (16, -1.0), (1008, 0.0), (1040, -1.0), (40 * BLOCK, 0.0)] {
+                let fields: Vec<f32> = (0..n).map(|k| ((k * 7919) % 2003) as f32 / 97.0 - 10.0).collect();
+                let (means, states) = drawn(low, &fields[..n.min(2 * BLOCK)]);
+                let (mut found_means, mut found) = (fields.clone(), vec![f32::NAN; n]);
+                draw_units(simd, KEY, low, &mut found_means, &mut found);
+                let mut only_means = fields;
+                mean_units(simd, low, &mut only_means);
+                assert!(found_means[..means.len()] == means && only_means == found_means, "{} means of {n}", simd.name());
+                assert!(found[..states.len()] == states, "{} states of {n}", simd.name());
+                assert!(found.iter().all(|&s| s == low || s == 1.0), "{} states of {n}", simd.name());
+            }
+        }
+    }
+
+    #[test]
+    fn threads_shift_no_draw() {
+        let fields: Vec<f32> = (0..50 * BLOCK).map(|k| (k % 77) as f32 / 10.0 - 3.8).collect();
+        let run = |n_threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            let (mut means, mut states) = (fields.clone(), vec![0.0; fields.len()]);
+            pool.install(|| draw_units(Simd::best(), KEY.block(3), 0.0, &mut means, &mut states));
+            (means, states)
+        };
+        assert!(run(1) == run(3));
+    }
 
     /// Ordinary numbers, and all that is extreme but a number.
     fn sums(unit: Unit, n: usize) -> Vec<f32> {
