@@ -9,6 +9,7 @@ use crate::network::{Role, TrainGradient};
 use crate::plan::network::Unit;
 use crate::scene::Checked;
 use crate::scene::checked::{Model, SpinModel};
+use crate::scene::checked_machine::{MachineModel, MachineSystem};
 use crate::scene::checked_network::{DirectedProjection, NetworkModel, NetworkSystem, NeuronPopulation, Synapses};
 use crate::topology::generate::{Wiring, wire};
 
@@ -20,6 +21,7 @@ pub(super) fn describe(checked: &Checked) -> (Vec<Row>, Value) {
     let (mut rows, mut fields) = match &checked.scene.model {
         Model::Spins(model) => of_spins(model, checked),
         Model::Network(model) => of_network(model),
+        Model::Machine(model) => of_machine(model, checked),
     };
     let products = checked.scene.model.products();
     let (bits, backend) = (products.bits(), products.backend().map(|backend| backend.to_string()));
@@ -46,6 +48,32 @@ fn of_spins(model: &SpinModel, checked: &Checked) -> (Vec<Row>, Value) {
     let projections: Vec<Value> = model.projections.iter().map(|p| json!({ "name": p.name })).collect();
     let synapses = checked.preflight.synapses;
     (rows, json!({ "populations": populations, "projections": projections, "synapses": synapses, "systems": [method] }))
+}
+
+fn of_machine(model: &MachineModel, checked: &Checked) -> (Vec<Row>, Value) {
+    let mut rows: Vec<Row> = model.populations.iter().map(|p| ("population", format!("{}: {} spins", p.name, p.n_neurons))).collect();
+    rows.extend(model.projections.iter().map(|p| ("projection", format!("{}: symmetric synapses that learn", p.name))));
+    rows.push(("synapses", checked.preflight.synapses.to_string()));
+    let (samples, n_test) = (&model.data.samples, model.data.test.as_ref().map(|t| t.n_samples()));
+    let test = n_test.map_or_else(|| format!("a share of {} for the test", model.data.test_share), |n| format!("{n} more for the test"));
+    rows.push(("samples", format!("{}, {test}; {} features", samples.n_samples(), samples.n_features)));
+    let name = model.system.name();
+    let system = match &model.system {
+        MachineSystem::Boltzmann(s) => format!("{name}: {:?}, rate {}, batches of {}", s.rule.negative, s.rule.course.rate, s.batch),
+        MachineSystem::Propagation(s) => format!("{name}: pull {}, rate {}, batches of {}", s.rule.pull, s.rule.course.rate, s.batch),
+    };
+    rows.push(("system", system));
+    let populations: Vec<Value> = model.populations.iter().map(|p| json!({ "name": p.name, "neurons": p.n_neurons })).collect();
+    let projections: Vec<Value> = model.projections.iter().map(|p| json!({ "name": p.name })).collect();
+    let synapses = checked.preflight.synapses;
+    let fields = json!({
+        "populations": populations,
+        "projections": projections,
+        "synapses": synapses,
+        "samples": samples.n_samples(),
+        "systems": [name],
+    });
+    (rows, fields)
 }
 
 fn of_network(model: &NetworkModel) -> (Vec<Row>, Value) {

@@ -326,6 +326,7 @@ fn claim(label: Label, model: &Model) -> &'static str {
     match (label, model) {
         (Label::Exact, _) => "exact: samples of the stated distribution",
         (Label::Driven, Model::Spins(_)) => "driven: good states, no equilibrium claimed",
+        (Label::Driven, Model::Machine(_)) => "driven: weights that were trained, no equilibrium claimed",
         (Label::Driven, Model::Network(model)) => {
             let learns = model.systems.iter().any(|s| !matches!(s, NetworkSystem::Evaluate | NetworkSystem::Live(_)));
             if model.systems.iter().any(|s| matches!(s, NetworkSystem::Plastic(_))) {

@@ -39,6 +39,23 @@ pub fn delayed_xor(n_samples: usize, n_distractors: usize, instance: Seed) -> Da
     Dataset { n_features, inputs, targets, class_names: vec!["none or both".to_owned(), "one".to_owned()] }
 }
 
+/// The pictures of `side` x `side` pixels of 0 and 1 whose rows are all alike (bars, class 0) or whose columns are (stripes, class
+/// 1), each once; the two plain ones are of class 2 (MacKay 2003).
+pub fn bars_and_stripes(side: usize) -> Dataset {
+    let (mut inputs, mut classes) = (Vec::new(), Vec::new());
+    for lines in 0..1_usize << side {
+        let is_plain = lines == 0 || lines + 1 == 1 << side;
+        let pictures: &[u32] = if is_plain { &[2] } else { &[0, 1] };
+        for &class in pictures {
+            let line = |pixel: usize| if class == 1 { pixel / side } else { pixel % side };
+            inputs.extend((0..side * side).map(|pixel| if lines >> line(pixel) & 1 == 1 { 1.0 } else { 0.0 }));
+            classes.push(class);
+        }
+    }
+    let class_names = ["bars", "stripes", "plain"].map(str::to_owned).to_vec();
+    Dataset { n_features: side * side, inputs, targets: Targets::Classes(classes), class_names }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +69,16 @@ mod tests {
         let ones = classes.iter().filter(|&&c| c == 1).count();
         assert!((120..280).contains(&ones), "{ones} of 400");
         assert_ne!(delayed_xor(9, 3, Seed(1)), delayed_xor(9, 3, Seed(0)));
+    }
+
+    #[test]
+    fn bars_and_stripes_are_all_different() {
+        for (side, expected) in [(2, 6), (3, 14), (4, 30), (5, 62)] {
+            let pictures = bars_and_stripes(side);
+            let different: std::collections::BTreeSet<Vec<u32>> =
+                (0..pictures.n_samples()).map(|i| pictures.sample(i).iter().map(|x| x.to_bits()).collect()).collect();
+            assert_eq!((different.len(), pictures.n_samples()), (expected, expected), "side {side}");
+        }
     }
 
     #[test]

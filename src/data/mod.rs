@@ -21,7 +21,7 @@ pub use csv::{CsvOptions, Header, Task, read_csv, read_csv_and_header};
 pub use dataset::{Dataset, Targets};
 pub use edges::{ListedEdge, read_edges};
 pub use error::{DataError, Place};
-pub use generate::{delayed_xor, two_spirals};
+pub use generate::{bars_and_stripes, delayed_xor, two_spirals};
 pub use idx::{read_idx, read_idx_within};
 pub use inflate::UNPACKED_LIMIT;
 pub use npy::{read_npy, read_npz, read_npz_within};

@@ -9,11 +9,12 @@ use crate::network::{LiveError, NetworkError, SamplesError, ShowError, TrainErro
 use crate::plan::Coupling;
 use crate::plasticity::{DriveError, PlasticityError};
 use crate::simulation::Simulation;
-use crate::thermo::{self, KnownOptimum, MaxCut, SpinSettings, SpinValues, ThermoError, recall};
+use crate::thermo::{self, KnownOptimum, MachineError, MaxCut, SpinSettings, SpinValues, ThermoError, recall};
 use crate::topology::generate::{GenerateError, generate};
 use crate::topology::{Blueprint, BuildError, Edge, PopulationSpec, ProjectionSpec};
 use crate::units::Seed;
 
+use super::build_machine::build_machine;
 use super::build_network::build_network;
 use super::checked::{Couplings, Method, Model, Population, Projection, Scene, SpinModel, System};
 use super::checked_network::UnfitFeature;
@@ -71,6 +72,9 @@ pub enum SceneBuildError {
     /// The wiring cannot be a variable.
     #[error(transparent)]
     Rewiring(#[from] RewiringError),
+    /// Spins cannot learn.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
     /// The method could not be started.
     #[error(transparent)]
     Method(#[from] ThermoError),
@@ -81,7 +85,7 @@ const ENERGY_SLACK: f64 = 1e-6;
 
 /// What couplings bring along beside themselves.
 #[derive(Default)]
-struct Known {
+pub(super) struct Known {
     /// Fields, one a neuron, or empty.
     fields: Vec<f32>,
     /// Constant part of the energy.
@@ -100,32 +104,14 @@ pub fn build(scene: &Scene) -> Result<Simulation, SceneBuildError> {
     match &scene.model {
         Model::Spins(model) => build_spins(scene.seed, model),
         Model::Network(model) => build_network(scene, model),
+        Model::Machine(model) => build_machine(scene.seed, model),
     }
 }
 
 fn build_spins(seed: Seed, scene: &SpinModel) -> Result<Simulation, SceneBuildError> {
     let mut sim = Simulation::new(seed);
     sim.add(if scene.system.n_replicas > 1 { thermo::columns } else { thermo::columns_of_one_replica });
-    let mut blueprint = Blueprint::new();
-    let mut all_known = Vec::with_capacity(scene.projections.len());
-    let mut specs = Vec::with_capacity(scene.projections.len());
-    for projection in &scene.projections {
-        let [from, to] = [projection.from, projection.to].map(|i| &scene.populations[i]);
-        let (mut edges, known) = edges(projection)?;
-        if let (true, Couplings::Generated(..)) = (projection.from != projection.to, &projection.couplings) {
-            // Generators number the neurons of both populations in one row.
-            edges.iter_mut().for_each(|edge| edge.target -= from.n_neurons as u32);
-        }
-        specs.push(ProjectionSpec { name: projection.name.clone(), ..ProjectionSpec::symmetric_between(&from.name, &to.name, edges) });
-        all_known.push((projection.from, known));
-    }
-    for (i, population) in scene.populations.iter().enumerate() {
-        let fields = all_known.iter().find(|(p, k)| *p == i && !k.fields.is_empty()).map(|(_, k)| k.fields.as_slice());
-        blueprint = blueprint.with_population(population_spec(population, fields.unwrap_or(&[])));
-    }
-    for spec in specs {
-        blueprint = blueprint.with_projection(spec);
-    }
+    let (blueprint, all_known) = spin_blueprint(&scene.populations, &scene.projections)?;
     sim.build(blueprint)?;
     // Cuts and known optima are those of the whole energy, so they are known if one projection is all there is.
     if let [(_, known)] = all_known.as_slice() {
@@ -140,6 +126,34 @@ fn build_spins(seed: Seed, scene: &SpinModel) -> Result<Simulation, SceneBuildEr
     let optimum = sim.world().get_resource::<KnownOptimum>().map(|o| o.0);
     attach_method(&mut sim, scene, optimum, all_known.iter().map(|(_, k)| k.offset).sum())?;
     Ok(sim)
+}
+
+/// Populations and couplings to be built, and by population what its couplings bring along.
+pub(super) fn spin_blueprint(
+    populations: &[Population],
+    projections: &[Projection],
+) -> Result<(Blueprint, Vec<(usize, Known)>), SceneBuildError> {
+    let mut blueprint = Blueprint::new();
+    let mut all_known = Vec::with_capacity(projections.len());
+    let mut specs = Vec::with_capacity(projections.len());
+    for projection in projections {
+        let [from, to] = [projection.from, projection.to].map(|i| &populations[i]);
+        let (mut edges, known) = edges(projection)?;
+        if let (true, Couplings::Generated(..)) = (projection.from != projection.to, &projection.couplings) {
+            // Generators number the neurons of both populations in one row.
+            edges.iter_mut().for_each(|edge| edge.target -= from.n_neurons as u32);
+        }
+        specs.push(ProjectionSpec { name: projection.name.clone(), ..ProjectionSpec::symmetric_between(&from.name, &to.name, edges) });
+        all_known.push((projection.from, known));
+    }
+    for (i, population) in populations.iter().enumerate() {
+        let fields = all_known.iter().find(|(p, k)| *p == i && !k.fields.is_empty()).map(|(_, k)| k.fields.as_slice());
+        blueprint = blueprint.with_population(population_spec(population, fields.unwrap_or(&[])));
+    }
+    for spec in specs {
+        blueprint = blueprint.with_projection(spec);
+    }
+    Ok((blueprint, all_known))
 }
 
 fn attach_method(sim: &mut Simulation, scene: &SpinModel, optimum: Option<f64>, offset: f64) -> Result<(), SceneBuildError> {

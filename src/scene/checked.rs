@@ -12,6 +12,7 @@ use crate::topology::generate::Generator;
 use crate::topology::read::Instance;
 use crate::units::Seed;
 
+use super::checked_machine::MachineModel;
 use super::checked_network::NetworkModel;
 use super::patterns::Patterns;
 use super::wire::HopfieldRule;
@@ -42,6 +43,8 @@ pub enum Model {
     Spins(SpinModel),
     /// Neurons that compute.
     Network(NetworkModel),
+    /// Spins that learn.
+    Machine(MachineModel),
 }
 
 impl Model {
@@ -50,13 +53,14 @@ impl Model {
         match self {
             Model::Spins(model) => model.system.method.name().to_owned(),
             Model::Network(model) => model.method_name(),
+            Model::Machine(model) => model.system.name().to_owned(),
         }
     }
 
     /// Who multiplies dense blocks, which decides whose bits results have.
     pub fn products(&self) -> Products {
         match self {
-            Model::Spins(_) => Products::Ordered,
+            Model::Spins(_) | Model::Machine(_) => Products::Ordered,
             Model::Network(model) => model.products,
         }
     }
@@ -66,6 +70,7 @@ impl Model {
         match self {
             Model::Spins(model) => model.system.method.is_exact(),
             Model::Network(model) => model.is_exact(),
+            Model::Machine(_) => false,
         }
     }
 }

@@ -5,8 +5,10 @@
 //! Overrides are spliced into the text between the first and the second.
 
 mod build;
+mod build_machine;
 mod build_network;
 pub mod checked;
+pub mod checked_machine;
 pub mod checked_network;
 pub mod checked_plasticity;
 mod code;

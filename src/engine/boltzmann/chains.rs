@@ -140,6 +140,11 @@ impl Chains {
         &self.state
     }
 
+    /// The particles as they were measured last: the cold ones, the last layer at its means.
+    pub fn measured(&self) -> &LaneState {
+        &self.measured
+    }
+
     /// Moves all particles by `sweeps` sweeps, 1 or more, and returns the cold ones, with the last layer at its means.
     pub fn advance(&mut self, machine: &Machine, sweeps: u32, seed: Seed, update: u64, simd: Simd) -> &LaneState {
         let key = StreamKey::new(seed, SystemTag::named("particles"), update);

@@ -185,6 +185,23 @@ impl Trainer {
         &self.data
     }
 
+    /// What there is to see: the measured particles, or without particles the data let go.
+    pub fn shown(&self) -> &LaneState {
+        self.chains.as_ref().map_or(&self.model, Chains::measured)
+    }
+
+    /// The hidden units at their means, or as they are found, with `samples` held; learning goes on as if this had not been asked.
+    ///
+    /// # Panics
+    /// If a sample has not a feature a visible unit.
+    pub fn means_of<'a>(&self, machine: &Machine, samples: impl ExactSizeIterator<Item = &'a [f32]>) -> LaneState {
+        let mut other = Trainer { chains: None, ..self.clone() };
+        other.data.resize(&machine.shape, samples.len());
+        other.data.show(&machine.shape, samples);
+        other.hold(machine, false);
+        other.data
+    }
+
     /// Finds hidden units for the samples that `data` shows; if `draws`, `model` gets them as states.
     fn hold(&mut self, machine: &Machine, draws: bool) {
         let key = StreamKey::new(self.seed, SystemTag::named("data held"), self.updates);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::data::{
-    CsvOptions, DataError, Dataset, Header, Place, Targets, Task, align_classes, delayed_xor, encode_numbers, read_csv_and_header,
-    read_idx_within, read_npy, read_npz_within, two_spirals,
+    CsvOptions, DataError, Dataset, Header, Place, Targets, Task, align_classes, bars_and_stripes, delayed_xor, encode_numbers,
+    read_csv_and_header, read_idx_within, read_npy, read_npz_within, two_spirals,
 };
 use crate::engine::network::Loss;
 use crate::units::Seed;
@@ -16,6 +16,8 @@ use super::super::wire::{CsvWire, DataWire, HeaderWire, LossWire, NpzWire, PairW
 use super::Checker;
 use super::spin_network::index;
 
+/// Most pixels of a side of bars and stripes: 131,070 pictures.
+const MAX_SIDE: u64 = 16;
 /// Most samples of a generated set.
 const MAX_SAMPLES: u64 = 1 << 24;
 
@@ -58,6 +60,14 @@ impl Checker<'_> {
                 self.within("data.source.turns", s.turns, 0.0, 1e3);
                 self.within("data.source.noise", s.noise, 0.0, 1e3);
                 Some((two_spirals((s.samples / 2) as usize, s.turns, s.noise, Seed(s.instance)), None))
+            }
+            SourceWire::BarsAndStripes(b) => {
+                if !(2..=MAX_SIDE).contains(&b.side) {
+                    self.complain(Code::OutOfRange, "data.source.side", format!("side is {}", b.side))
+                        .advise(format!("use 2 to {MAX_SIDE}: there are twice as many pictures with each pixel"));
+                    return None;
+                }
+                Some((bars_and_stripes(index(b.side)), None))
             }
             SourceWire::DelayedXor(x) => {
                 for (field, value, least) in [("samples", x.samples, 1), ("distractors", x.distractors, 0)] {

@@ -2,6 +2,7 @@
 
 mod can_learn;
 mod data;
+mod machines;
 mod neuron_systems;
 mod neurons;
 mod numbers;
@@ -24,7 +25,7 @@ use super::preflight::Preflight;
 use super::report::Complaint;
 use super::text::{Place, Source, SplicedText};
 use super::tree;
-use super::wire::{PopulationWire, SceneWire};
+use super::wire::{PopulationWire, SceneWire, SystemWire};
 
 /// Complaints after which the pass keeps quiet.
 const MAX_COMPLAINTS: usize = 100;
@@ -83,6 +84,8 @@ pub fn check_meaning(wire: &SceneWire, text: &SplicedText, root: &Expr<'_>, arou
     let checkpoint_every = checker.at_least_one("checkpoint_every", wire.checkpoint_every);
     let (model, preflight) = if wire.populations.iter().any(|p| matches!(p, PopulationWire::Neurons(_))) {
         checker.network_model(wire, steps)
+    } else if wire.systems.iter().any(|s| matches!(s, SystemWire::TrainBoltzmann(_) | SystemWire::EquilibriumPropagation(_))) {
+        checker.machine_model(wire, steps)
     } else {
         checker.spin_model(wire, steps)
     };

@@ -90,7 +90,9 @@ impl Checker<'_> {
             | SystemWire::GrowHebbian(_)
             | SystemWire::GrowHomeostatic(_)
             | SystemWire::PruneIdle(_)
-            | SystemWire::Lesion(_) => return None,
+            | SystemWire::Lesion(_)
+            | SystemWire::TrainBoltzmann(_)
+            | SystemWire::EquilibriumPropagation(_) => return None,
         };
         // The method's own check has the last word on what none of the above names.
         let checked = validate(&method);

@@ -75,6 +75,8 @@ pub enum SourceWire {
     Samples(Vec<(Vec<f64>, Vec<f64>)>),
     /// Two interleaved spirals.
     TwoSpirals(SpiralsWire),
+    /// The pictures of bars, or of stripes, of a square of this side, each once: classes "bars", "stripes" and "plain".
+    BarsAndStripes(BarsWire),
     /// Sequences of bits: is exactly one of the first two on?
     DelayedXor(DelayedXorWire),
 }
@@ -166,6 +168,20 @@ pub struct SpiralsWire {
 impl Default for SpiralsWire {
     fn default() -> Self {
         SpiralsWire { samples: 194, turns: 3.0, noise: 0.0, instance: 0 }
+    }
+}
+
+/// `BarsAndStripes(side: 3)`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BarsWire {
+    /// Pixels of a side.
+    pub side: u64,
+}
+
+impl Default for BarsWire {
+    fn default() -> Self {
+        BarsWire { side: 3 }
     }
 }
 

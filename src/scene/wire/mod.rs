@@ -8,6 +8,7 @@ mod couplings;
 mod data;
 mod hardware;
 mod learning;
+mod machines;
 mod network;
 mod plasticity;
 mod scene;
@@ -23,6 +24,7 @@ pub use learning::{
     AnnealWeightsWire, ClipWire, DecayWire, HeatBatchWire, HeatMethodWire, HeatScheduleWire, OptimiserWire, RateWire, StraightThroughWire,
     TrainGradientWire, VisitOrderWire,
 };
+pub use machines::{BoltzmannRuleWire, EquilibriumPropagationWire, HiddenWire, LikelihoodWire, ReadoutWire, TrainBoltzmannWire};
 pub use network::{BiasesWire, DirectedWire, NeuronsWire, PatternWire, PlacementWire, RoleWire, UnitWire, WeightsWire};
 pub use plasticity::{
     BcmWire, CandidateWire, CurveWire, DestroysWire, GrowHebbianWire, GrowHomeostaticWire, HebbWire, LesionWire, LiveSourceWire, LiveWire,

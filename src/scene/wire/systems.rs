@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::learning::{AnnealWeightsWire, EvaluateWire, TrainGradientWire};
+use super::machines::{EquilibriumPropagationWire, TrainBoltzmannWire};
 use super::one;
 use super::plasticity::{
     BcmWire, GrowHebbianWire, GrowHomeostaticWire, HebbWire, LesionWire, LiveWire, OjaWire, PruneIdleWire, ScaleSynapsesWire,
@@ -28,6 +29,10 @@ pub enum SystemWire {
     Optimise(OptimiseWire),
     /// Recall of stored patterns.
     Recall(RecallWire),
+    /// A Boltzmann machine learns.
+    TrainBoltzmann(TrainBoltzmannWire),
+    /// An energy network learns by equilibrium propagation.
+    EquilibriumPropagation(EquilibriumPropagationWire),
     /// Forward passes alone: nothing is learned.
     Evaluate(EvaluateWire),
     /// Learning by gradient.
