@@ -1,6 +1,7 @@
 //! Pure algorithms without ECS: acceptance rules, spin engines, annealing and tempering methods, diagnostics,
 //! networks that compute and learn, structures that are sampled, driven plasticity, Boltzmann machines.
 
+pub mod associative;
 pub mod boltzmann;
 pub mod diagnostics;
 pub mod exact;

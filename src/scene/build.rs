@@ -1,5 +1,6 @@
 //! From a checked scene to a simulation.
 
+use crate::engine::associative::Interaction;
 use crate::engine::hopfield;
 use crate::engine::methods::{CyclingSettings, MethodSettings, OptimiseSettings};
 use crate::engine::spins::{EngineSettings, Randomness};
@@ -177,7 +178,13 @@ fn attach_method(sim: &mut Simulation, scene: &SpinModel, optimum: Option<f64>, 
                     patterns.clone_from(&stored.states);
                 }
             }
-            let settings = recall::RecallSettings { networks, patterns, flip_fraction: s.flipped, max_sweeps: s.max_sweeps };
+            let settings = recall::RecallSettings {
+                networks,
+                dense: s.power.map(Interaction::Power).into_iter().chain(s.exponential.then_some(Interaction::Exponential)).collect(),
+                patterns,
+                flip_fraction: s.flipped,
+                max_sweeps: s.max_sweeps,
+            };
             return Ok(recall::attach(sim, settings)?);
         }
     };

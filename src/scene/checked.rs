@@ -216,4 +216,8 @@ pub struct RecallSettings {
     pub flipped: f64,
     /// Sweeps of a recall, at most, 1 or more.
     pub max_sweeps: u32,
+    /// The power of a dense associative memory beside the networks, 2 to 20, if there is one.
+    pub power: Option<u32>,
+    /// True for an exponential one.
+    pub exponential: bool,
 }

@@ -11,6 +11,7 @@ use bevy_ecs::resource::Resource;
 use bevy_ecs::system::{Res, ResMut};
 
 use crate::components::{Activation, Metrics, RunSeed, StepCount};
+use crate::engine::associative::{DenseMemory, Interaction};
 use crate::engine::diagnostics::{Moments, binomial_error};
 use crate::engine::methods::DIAGNOSTICS;
 use crate::engine::spins::{Rule, Scan, SpinSampler, SweepKey, replica::ReplicaSampler};
@@ -31,6 +32,8 @@ const ZERO_TEMPERATURE_BETA: f64 = 1e12;
 pub struct RecallSettings {
     /// Populations, each a network of its own, all of the patterns' length.
     pub networks: Vec<String>,
+    /// Dense associative memories of the same patterns, beside the networks; they have no synapses.
+    pub dense: Vec<Interaction>,
     /// Patterns, +1 or -1 a neuron.
     pub patterns: Vec<Vec<i8>>,
     /// Fraction of the spins that is flipped, 0 to 1/2; rounded to a whole number of spins.
@@ -52,8 +55,10 @@ pub fn attach(sim: &mut Simulation, settings: RecallSettings) -> Result<(), Ther
             return Err(ThermoError::PatternLength { population: name.clone(), n_neurons, number, length: pattern.len() });
         }
     }
-    let tallies = vec![Tally::default(); settings.networks.len()];
-    sim.insert_resource(Recall { settings, simd: Simd::detect().map_err(crate::engine::spins::EngineError::from)? });
+    let tallies = vec![Tally::default(); settings.networks.len() + settings.dense.len()];
+    // Patterns that fit the networks fit a memory; without any there is nothing to recall.
+    let memories = settings.dense.iter().filter_map(|&how| DenseMemory::new(&settings.patterns, how).ok()).collect();
+    sim.insert_resource(Recall { settings, memories, simd: Simd::detect().map_err(crate::engine::spins::EngineError::from)? });
     sim.state(RecallTally(tallies));
     sim.add_systems(Phase::Anneal, recall_patterns);
     Ok(())
@@ -62,6 +67,7 @@ pub fn attach(sim: &mut Simulation, settings: RecallSettings) -> Result<(), Ther
 #[derive(Resource)]
 pub(super) struct Recall {
     settings: RecallSettings,
+    memories: Vec<DenseMemory>,
     simd: Simd,
 }
 
@@ -126,15 +132,37 @@ fn recall_patterns(
             t.overlap.push(overlap);
         }
         show(&mut columns.p1(), parts[0].0, &last);
-        let t = tally.0[k];
-        let trials = t.overlap.count();
-        metrics.set(&format!("recall_rate_{name}"), t.successes as f64 / trials as f64);
-        metrics.set(&format!("recall_rate_{name}_error"), binomial_error(t.successes, trials));
-        metrics.set(&format!("recall_overlap_{name}"), t.overlap.mean());
-        metrics.set(&format!("recall_overlap_{name}_error"), (t.overlap.variance() / trials as f64).sqrt());
-        metrics.set("recall_trials", trials as f64);
+        report(&metrics, name, tally.0[k]);
+    }
+    for (k, memory) in recall.memories.iter().enumerate() {
+        let t = &mut tally.0[settings.networks.len() + k];
+        for (p, pattern) in settings.patterns.iter().enumerate() {
+            // The same flips as those of the networks.
+            let key = StreamKey::new(seed.0, SystemTag::named("recall/flips"), step.0).block(p as u32);
+            let last = memory.descend(&spoilt(pattern, settings.flip_fraction, key), settings.max_sweeps);
+            // Even powers cannot tell a pattern from its negative.
+            let can_tell = !matches!(memory.interaction(), Interaction::Power(n) if n % 2 == 0);
+            let overlap = overlap(&last, pattern, can_tell);
+            t.successes += u64::from(overlap == 1.0);
+            t.overlap.push(overlap);
+        }
+        let name = match memory.interaction() {
+            Interaction::Power(n) => format!("power_{n}"),
+            Interaction::Exponential => "exponential".to_owned(),
+        };
+        report(&metrics, &name, *t);
     }
     Ok(())
+}
+
+/// Sets the metrics of one network or memory.
+fn report(metrics: &Metrics, name: &str, t: Tally) {
+    let trials = t.overlap.count();
+    metrics.set(&format!("recall_rate_{name}"), t.successes as f64 / trials as f64);
+    metrics.set(&format!("recall_rate_{name}_error"), binomial_error(t.successes, trials));
+    metrics.set(&format!("recall_overlap_{name}"), t.overlap.mean());
+    metrics.set(&format!("recall_overlap_{name}_error"), (t.overlap.variance() / trials as f64).sqrt());
+    metrics.set("recall_trials", trials as f64);
 }
 
 /// Why a recall has none of the diagnostics of sampling.

@@ -381,6 +381,8 @@ impl Checker<'_> {
         let settings = RecallSettings {
             flipped: self.within(&format!("{path}.flipped"), w.flipped, 0.0, 0.5),
             max_sweeps: self.count(&format!("{path}.sweeps"), w.sweeps, 1),
+            power: w.power.map(|n| self.within(&format!("{path}.power"), n as f64, 2.0, 20.0) as u32),
+            exponential: w.exponential,
         };
         let need = Need { steps: 100, is_exact: false };
         (common(w.every, 1, RandomnessWire::Independent, RuleWire::Metropolis, ScanWire::Sequential), Method::Recall(settings), need)

@@ -207,7 +207,7 @@ pub enum ReadoutWire {
 pub struct LogisticWire {
     /// Steps between fits; 0 for the last step alone.
     pub every: u64,
-    /// Penalty / 2 times the sum of squared weights, beside the mean loss.
+    /// Penalty / 2 times the sum of squared weights of white features, beside the mean loss.
     pub penalty: f64,
     /// Iterations of a fit, at most.
     pub iterations: u64,
@@ -215,7 +215,7 @@ pub struct LogisticWire {
 
 impl Default for LogisticWire {
     fn default() -> Self {
-        LogisticWire { every: 0, penalty: 1e-5, iterations: 300 }
+        LogisticWire { every: 0, penalty: 1e-4, iterations: 60 }
     }
 }
 

@@ -425,10 +425,14 @@ pub struct RecallWire {
     pub flipped: f64,
     /// Sweeps of a recall, at most; it ends when nothing moves.
     pub sweeps: u64,
+    /// Also recalls by a dense associative memory of this power, such as 3.
+    pub power: Option<u64>,
+    /// Also recalls by an exponential one.
+    pub exponential: bool,
 }
 
 impl Default for RecallWire {
     fn default() -> Self {
-        RecallWire { every: 1, flipped: 0.15, sweeps: 20 }
+        RecallWire { every: 1, flipped: 0.15, sweeps: 20, power: None, exponential: false }
     }
 }
