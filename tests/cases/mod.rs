@@ -17,13 +17,29 @@ const fn case(name: &'static str, scene: &'static str, overrides: &'static [&'st
 
 /// 128 x 64 spins: two blocks of 1,024 in each of two colour classes at least, shared by threads in lanes.
 pub const CASES: &[Case] = &[
+    case("bars_and_stripes", "bars_and_stripes", &["updates_per_step=20"], 3),
+    case(
+        "bars_and_stripes persistent",
+        "bars_and_stripes",
+        &[
+            "systems[0].rule=Persistent(particles: 40)",
+            "updates_per_step=20",
+            "momentum=0.5",
+            "likelihood=Ais(every: 1, runs: 32, betas: 20)",
+        ],
+        3,
+    ),
+    case("bars_and_stripes contrastive", "bars_and_stripes", &["systems[0].rule=Contrastive(sweeps: 2)", "updates_per_step=20"], 3),
     case("boltzmann_machine", "boltzmann_machine", &[], 4),
+    case("equilibrium_digits", "equilibrium_digits", &["updates_per_step=5"], 2),
     case("hopfield_digits", "hopfield_digits", &[], 3),
+    case("hopfield_digits dense", "hopfield_digits", &["power=3", "exponential=true"], 2),
     case("ising_2d", "ising_2d", &[], 4),
     case("maxcut", "maxcut", &[], 4),
     case("planted_torus", "planted_torus", &[], 4),
     case("population_annealing", "population_annealing", &[], 4),
     case("rbm", "rbm", &[], 4),
+    case("rbm_digits", "rbm_digits", &["updates_per_step=10", "measure_every=1"], 2),
     case("spin_glass_tempering", "spin_glass_tempering", &[], 4),
     case("anneal_then_refine", "anneal_then_refine", &[], 2),
     case("anneal_then_refine both", "anneal_then_refine", &["systems[0].until=2", "systems[1].from=2", "systems[1].until=4"], 4),
