@@ -5,9 +5,9 @@
 LEHR is the executable `lehr`. The data are those of scikit-learn's own example: 1,797 digits of 8x8, each also moved by a pixel in
 four directions, scaled to 0..1 by pixel, a fifth for the test (random_state 0); raw pixels by logistic regression reach .78.
 scikit-learn: BernoulliRBM(100, rate .06, 10 iterations) as in its example, then LogisticRegression(C 6000, newton-cg) at its own
-tolerance (that of the example, 1, ends at once where the loss is a mean). Ours, 100 hidden units at
-rate .1 with batches and particles of 16, are whole processes that start, read the data and
-learn, one without and one with the regression. Seconds of wall time and of processor; one thread each.
+tolerance (that of the example, 1, ends at once where the loss is a mean). Ours, 100 hidden units
+at rate .1 with batches and particles of 16, are whole processes that start, read the data and learn, one without and one with the
+regression. Seconds of wall time and of processor; one thread each.
 """
 
 import argparse
