@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Compares networks with PyTorch and ONNX Runtime: bash benches/peers/networks/run.sh [fused|inference|training|rewiring [OPTIONS]]
-# Compares networks with PyTorch and ONNX Runtime: bash benches/peers/networks/run.sh [fused|inference|training|rbm [OPTIONS]]
+# Compares networks with their peers: bash benches/peers/networks/run.sh [fused|inference|training|rewiring|rbm [OPTIONS]]
 #
 #   fused       fused quantised passes [--rounds N] [--seconds S] [--only 784x512]
 #   inference   sparse networks at 10 %, 1 and 64 samples
@@ -8,7 +7,7 @@
 #   rewiring    sparse digits against masks with rewiring in the style of RigL [--seeds N] [--sizes 64:474] [--methods rigl thermo]
 #   rbm         a restricted Boltzmann machine on digits, beside scikit-learn [--rounds N]
 #
-# All four if none is named. Installs the peers into a virtual environment and builds lehr's sides, both below
+# All five if none is named. Installs the peers into a virtual environment and builds lehr's sides, both below
 # benches/peers/build (LEHR_PEERS_BUILD elsewhere), which git ignores. LEHR_PEERS_PYTHON names a Python that has the peers
 # already. One thread each, but for the 10 M synapses.
 set -eu
@@ -46,27 +45,22 @@ rewiring() {
     OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 "$python" "$here/rewiring.py" "$(bench rewiring)" "$@"
 }
 
-case ${1:-all} in
-fused | inference | training | rewiring) "$@" ;;
 rbm() {
     CARGO_TARGET_DIR="$build/target" cargo build --release --locked --bin lehr
     "$python" "$here/rbm.py" "$build/target/release/lehr" "$@"
 }
 
 case ${1:-all} in
-fused | inference | training | rbm) "$@" ;;
+fused | inference | training | rewiring | rbm) "$@" ;;
 all)
     fused
     inference
     training
     rewiring
-    ;;
-*)
-    echo "run.sh: no comparison $1: fused, inference, training or rewiring" >&2
     rbm
     ;;
 *)
-    echo "run.sh: no comparison $1: fused, inference, training or rbm" >&2
+    echo "run.sh: no comparison $1: fused, inference, training, rewiring or rbm" >&2
     exit 2
     ;;
 esac
