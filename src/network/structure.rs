@@ -42,9 +42,11 @@ use super::compiled::CompiledNetwork;
 use super::samples::Samples;
 
 mod account;
+mod free_energy;
 mod settings;
 
 pub use account::measures;
+pub use free_energy::free_energy;
 pub use settings::RewiringSettings;
 
 /// Why the wiring of a network cannot be a variable.
