@@ -6,6 +6,8 @@
 //! rate that suits tempered particles, at which persistent ones lose their way. Seconds are of processor-bound wall time, one table
 //! beside the other, so only their ratios say much.
 
+#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+
 use std::time::Instant;
 
 use lehr::data::{Dataset, bars_and_stripes};
