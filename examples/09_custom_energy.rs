@@ -29,7 +29,6 @@ fn main() {
         counts[structure.living().map(|(c, _)| 1 << c).sum::<usize>()] += 1;
     }
 
-    // The exact distribution, by enumeration.
     let weight = |graph: usize| {
         friends.alive = (0..10).map(|c| graph >> c & 1 == 1).collect();
         math::exp(-(friends.energy() + MU * f64::from(graph.count_ones())) / T)
@@ -80,7 +79,7 @@ impl StructureEnergy for Friends {
     }
 
     fn refresh(&mut self) -> f64 {
-        0.0 // Nothing is kept from sums that could drift.
+        0.0 // Nothing is kept.
     }
 }
 

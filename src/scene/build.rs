@@ -10,6 +10,7 @@ use crate::network::{LiveError, NetworkError, SamplesError, ShowError, TrainErro
 use crate::plan::Coupling;
 use crate::plasticity::{DriveError, PlasticityError};
 use crate::simulation::Simulation;
+use crate::thermo::structure::WiringError;
 use crate::thermo::{self, KnownOptimum, MachineError, MaxCut, SpinSettings, SpinValues, ThermoError, recall};
 use crate::topology::generate::{GenerateError, generate};
 use crate::topology::{Blueprint, BuildError, Edge, PopulationSpec, ProjectionSpec};
@@ -79,6 +80,9 @@ pub enum SceneBuildError {
     /// The method could not be started.
     #[error(transparent)]
     Method(#[from] ThermoError),
+    /// The wiring of the spins cannot be a variable.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
 }
 
 /// Above this much over a known ground state, an energy is another one; planted couplings are whole numbers.
@@ -186,6 +190,12 @@ fn attach_method(sim: &mut Simulation, scene: &SpinModel, optimum: Option<f64>, 
                 max_sweeps: s.max_sweeps,
             };
             return Ok(recall::attach(sim, settings)?);
+        }
+        Method::SampleStructure(s) => {
+            let places = |p: &Population| p.placement.places(p.n_neurons).into_iter().map(|place| place.to_array());
+            let positions =
+                if s.settings(Vec::new()).needs_places() { scene.populations.iter().flat_map(places).collect() } else { Vec::new() };
+            return Ok(thermo::structure::attach(sim, s.settings(positions))?);
         }
     };
     let is_binary = scene.populations.iter().all(|p| p.is_binary);

@@ -6,9 +6,11 @@ use crate::engine::methods::{
     AisSettings, AnnealSettings, CyclingSettings, OptimiseSettings, PopulationSettings, SampleSettings, TemperingSettings,
 };
 use crate::engine::spins::{Rule, Scan};
+use crate::engine::structure::{Claim, StructureSettings};
 use crate::kernels::layers::Products;
 use crate::plan::Coupling;
-use crate::topology::generate::Generator;
+use crate::thermo::structure::{Course, WiringCandidates, WiringSettings};
+use crate::topology::generate::{Generator, Placement};
 use crate::topology::read::Instance;
 use crate::units::Seed;
 
@@ -108,6 +110,8 @@ pub struct Population {
     pub fields: Vec<f32>,
     /// Neurons that never move, with their value as -1 or +1, in ascending order.
     pub clamped: Vec<(u32, i8)>,
+    /// Where its neurons stand.
+    pub placement: Placement,
 }
 
 /// Symmetric couplings inside one population or between two.
@@ -172,6 +176,8 @@ pub enum Method {
     Optimise(OptimiseSettings),
     /// Recall of stored patterns.
     Recall(RecallSettings),
+    /// Sampling of spins and their wiring.
+    SampleStructure(StructureSampling),
 }
 
 impl Method {
@@ -186,12 +192,17 @@ impl Method {
             Method::Cycle(_) => "Cycle",
             Method::Optimise(_) => "Optimise",
             Method::Recall(_) => "Recall",
+            Method::SampleStructure(_) => "SampleStructure",
         }
     }
 
     /// True if its states are drawn from a stated distribution, false if it is only driven to low energy.
     pub fn is_exact(&self) -> bool {
-        matches!(self, Method::Sample(_) | Method::Temper(_) | Method::PopulationAnneal(_) | Method::Ais(_))
+        match self {
+            Method::Sample(_) | Method::Temper(_) | Method::PopulationAnneal(_) | Method::Ais(_) => true,
+            Method::SampleStructure(s) => s.settings(Vec::new()).claim() == Claim::Exact,
+            Method::Anneal(_) | Method::Cycle(_) | Method::Optimise(_) | Method::Recall(_) => false,
+        }
     }
 
     /// Sweeps of one step, at most.
@@ -205,6 +216,7 @@ impl Method {
             Method::Cycle(s) => s.sweeps_per_iteration,
             Method::Optimise(s) => s.sweeps_per_iteration,
             Method::Recall(s) => s.max_sweeps,
+            Method::SampleStructure(s) => s.sweeps,
         })
     }
 }
@@ -220,4 +232,44 @@ pub struct RecallSettings {
     pub power: Option<u32>,
     /// True for an exponential one.
     pub exponential: bool,
+}
+
+/// How spins and their wiring are sampled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StructureSampling {
+    /// Which pairs may be coupled.
+    pub candidates: WiringCandidates,
+    /// True if none is coupled at first, whatever the projections hold.
+    pub starts_empty: bool,
+    /// Density, couplings, costs, caps and moves.
+    pub structure: StructureSettings,
+    /// The temperatures.
+    pub course: Course,
+    /// Temperatures on the way, 1 or more.
+    pub stages: u32,
+    /// Acting steps of a stage, 1 or more.
+    pub steps_per_stage: u64,
+    /// Of these, those at the start that are not measured.
+    pub discard: u64,
+    /// Sweeps of the spins in an acting step.
+    pub sweeps: u32,
+}
+
+impl StructureSampling {
+    /// The settings of all populations of a scene, with their positions if it looks at them.
+    pub fn settings(&self, positions: Vec<[f32; 3]>) -> WiringSettings {
+        WiringSettings {
+            populations: Vec::new(),
+            candidates: self.candidates,
+            positions,
+            structure: self.structure,
+            course: self.course,
+            stages: self.stages,
+            steps_per_stage: self.steps_per_stage,
+            discard: self.discard,
+            sweeps: self.sweeps,
+            random_start: true,
+            starts_empty: self.starts_empty,
+        }
+    }
 }

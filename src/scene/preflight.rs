@@ -18,6 +18,9 @@ const BYTES_OF_LANES: u64 = 128;
 /// building holds beside them. Measured with the above: 5 M neurons and 10 M couplings peaked at 3.3 GB, checkpoint included.
 const BYTES_PER_SYNAPSE: u64 = 200;
 
+/// Bytes of a pair of spins that may be coupled: its ends, length, score and weights, and what sorting holds beside them.
+const BYTES_PER_CANDIDATE: u64 = 48;
+
 /// Bytes of a neuron's mean, variance and sketch with their ticks, and of their copies in a checkpoint.
 const BYTES_OF_TRACES: u64 = 560;
 /// Bytes of a synapse's energy share and idle steps with their ticks, and of their copies in a checkpoint.
@@ -48,6 +51,11 @@ impl Preflight {
     pub(super) fn add_projection(&mut self, n: u64) {
         self.synapses = self.synapses.saturating_add(n);
         self.add_bytes(n.saturating_mul(BYTES_PER_SYNAPSE));
+    }
+
+    /// Pairs of a sampled wiring.
+    pub(super) fn add_candidates(&mut self, n: u64) {
+        self.add_bytes(n.saturating_mul(BYTES_PER_CANDIDATE));
     }
 
     pub(super) fn add_neurons(&mut self, n: u64) {

@@ -8,6 +8,7 @@ mod neurons;
 mod numbers;
 mod owners;
 mod plasticity;
+mod sample_structure;
 mod spin_network;
 mod spin_systems;
 mod structure;
@@ -167,6 +168,10 @@ impl<'a> Checker<'a> {
         let mut preflight = network.preflight;
         if let Some((system, _)) = &system {
             preflight.add_system(system);
+            // Positions that contradict their count have been complained about.
+            if !self.has_errors() {
+                preflight.add_candidates(sample_structure::n_candidates(&system.method, &network.populations, &network.projections));
+            }
         }
         let (populations, projections) = (network.populations, network.projections);
         let model = system.map(|(system, steps)| (Model::Spins(SpinModel { populations, projections, system }), steps));

@@ -167,30 +167,34 @@ impl Checker<'_> {
                 FirstBiases::Each(values.iter().map(|&b| self.single(&at, b)).collect())
             }
         };
-        let at = format!("{path}.placement");
-        let placement = match &wire.placement {
-            PlacementWire::Line => Placement::Line,
-            PlacementWire::Grid(width) => {
-                if *width == 0 {
-                    self.complain(Code::OutOfRange, &at, "the width of the grid is 0").advise("use 1 or more");
-                }
-                Placement::Grid(index((*width).clamp(1, u64::from(u32::MAX))))
-            }
-            PlacementWire::Sphere(radius) => Placement::Sphere(self.within_called("the radius of the sphere", &at, *radius, (0.0, 1e6))),
-            PlacementWire::Positions(places) => {
-                if n > 0 && places.len() as u64 != n {
-                    let message = format!("{} positions for {n} neurons", places.len());
-                    self.complain(Code::CountMismatch, &at, message).advise("give each neuron one, or leave `count` out");
-                }
-                Placement::Positions(places.iter().map(|&(x, y, z)| [x, y, z].map(|v| self.within(&at, v, -1e6, 1e6) as f32)).collect())
-            }
-        };
+        let placement = self.placement(&format!("{path}.placement"), &wire.placement, n);
         let role = match wire.role {
             RoleWire::Input => Role::Input,
             RoleWire::Hidden => Role::Hidden,
             RoleWire::Output => Role::Output,
         };
         NeuronPopulation { name: wire.name.clone(), n_neurons: index(n), unit, role, biases, placement }
+    }
+
+    /// Where `n` neurons stand.
+    pub(super) fn placement(&mut self, at: &str, wire: &PlacementWire, n: u64) -> Placement {
+        match wire {
+            PlacementWire::Line => Placement::Line,
+            PlacementWire::Grid(width) => {
+                if *width == 0 {
+                    self.complain(Code::OutOfRange, at, "the width of the grid is 0").advise("use 1 or more");
+                }
+                Placement::Grid(index((*width).clamp(1, u64::from(u32::MAX))))
+            }
+            PlacementWire::Sphere(radius) => Placement::Sphere(self.within_called("the radius of the sphere", at, *radius, (0.0, 1e6))),
+            PlacementWire::Positions(places) => {
+                if n > 0 && places.len() as u64 != n {
+                    let message = format!("{} positions for {n} neurons", places.len());
+                    self.complain(Code::CountMismatch, at, message).advise("give each neuron one, or leave `count` out");
+                }
+                Placement::Positions(places.iter().map(|&(x, y, z)| [x, y, z].map(|v| self.within(at, v, -1e6, 1e6) as f32)).collect())
+            }
+        }
     }
 
     fn unit(&mut self, path: &str, wire: UnitWire) -> Unit {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::plan::Coupling;
 use crate::topology::binary::boltzmann_of_ising;
-use crate::topology::generate::{Boundary, Disorder, Generator, Scaling, SquareTiles};
+use crate::topology::generate::{Boundary, Disorder, Generator, Placement, Scaling, SquareTiles};
 use crate::topology::read::{Instance, Limits, MAX_MAGNITUDE, Meaning, ReadError, ReadOptions, parse};
 use crate::units::Seed;
 
@@ -416,7 +416,14 @@ impl Checker<'_> {
         if has_fields && fields.try_reserve_exact(n as usize).is_err() {
             self.complain(Code::MemoryLimit, path, format!("there is no memory for the fields of {n} neurons"))
                 .advise("make the scene smaller");
-            return Population { name: wire.name.clone(), n_neurons: 0, is_binary, fields, clamped: Vec::new() };
+            return Population {
+                name: wire.name.clone(),
+                n_neurons: 0,
+                is_binary,
+                fields,
+                clamped: Vec::new(),
+                placement: Placement::Line,
+            };
         }
         if has_fields {
             fields.resize(n as usize, field);
@@ -456,7 +463,8 @@ impl Checker<'_> {
             let message = format!("neuron {} is clamped twice", twice[0].0);
             self.complain(Code::BadCoupling, &format!("{path}.clamped"), message).advise("clamp each neuron once");
         }
-        Population { name: wire.name.clone(), n_neurons: n as usize, is_binary, fields, clamped }
+        let placement = self.placement(&format!("{path}.placement"), &wire.placement, n);
+        Population { name: wire.name.clone(), n_neurons: n as usize, is_binary, fields, clamped, placement }
     }
 }
 

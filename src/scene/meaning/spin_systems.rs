@@ -20,12 +20,12 @@ const REPLICAS: [u32; 5] = [1, 64, 128, 256, 512];
 /// Steps of a method that never finishes, if the scene does not say.
 const DEFAULT_STEPS: u64 = 1000;
 /// Steps of a stage of sampling, if the scene does not say.
-const DEFAULT_STAGE: u64 = 500;
+pub(super) const DEFAULT_STAGE: u64 = 500;
 /// Stages of a ramp, if the scene does not say.
-const DEFAULT_STAGES: u64 = 20;
+pub(super) const DEFAULT_STAGES: u64 = 20;
 
 /// What systems of every kind share.
-struct Common {
+pub(super) struct Common {
     every: u64,
     replicas: u64,
     randomness: RandomnessWire,
@@ -77,6 +77,7 @@ impl Checker<'_> {
             SystemWire::Cycle(w) => self.cycle(path, w),
             SystemWire::Optimise(w) => self.optimise(path, w, network),
             SystemWire::Recall(w) => self.recall(path, w, network),
+            SystemWire::SampleStructure(w) => self.sample_structure(path, w, network, steps),
             SystemWire::Evaluate(_)
             | SystemWire::TrainGradient(_)
             | SystemWire::AnnealWeights(_)
@@ -124,7 +125,7 @@ impl Checker<'_> {
             Method::PopulationAnneal(_) => Some("copies of one parent would never separate"),
             Method::Ais(_) => Some("its weights must be independent"),
             Method::Cycle(_) | Method::Optimise(_) => Some("crossover needs states that differ"),
-            Method::Recall(_) => None,
+            Method::Recall(_) | Method::SampleStructure(_) => None,
         };
         if let Some(reason) = reason.filter(|_| system.shares_randomness) {
             let message = format!("{} cannot share random numbers between replicas: {reason}", system.method.name());
@@ -391,15 +392,20 @@ impl Checker<'_> {
 
 /// The steps that a method needs.
 #[derive(Clone, Copy)]
-struct Need {
-    steps: u64,
+pub(super) struct Need {
+    pub(super) steps: u64,
     /// True if fewer steps leave it unfinished; false if they are only a good length.
-    is_exact: bool,
+    pub(super) is_exact: bool,
 }
 
 /// A method that counts sweeps may take shorter steps: it ends the run itself, before this many.
 fn budget_steps(budget: u64, per_step: u32) -> Need {
     Need { steps: budget.div_ceil(u64::from(per_step)).saturating_mul(4).saturating_add(100), is_exact: false }
+}
+
+/// What a system of one replica shares with the others.
+pub(super) fn single(every: u64) -> Common {
+    common(every, 1, RandomnessWire::Independent, RuleWire::HeatBath, ScanWire::Sequential)
 }
 
 fn common(every: u64, replicas: u64, randomness: RandomnessWire, rule: RuleWire, scan: ScanWire) -> Common {
@@ -431,5 +437,7 @@ fn validate(method: &Method) -> Result<(), SettingsError> {
         Method::Cycle(s) => s.validate(),
         Method::Optimise(s) => s.validate(),
         Method::Recall(_) => Ok(()),
+        // The projections, which may be faulty, decide whether there are positions.
+        Method::SampleStructure(s) => s.settings(Vec::new()).validate(),
     }
 }

@@ -11,6 +11,7 @@ mod learning;
 mod machines;
 mod network;
 mod plasticity;
+mod sample_structure;
 mod scene;
 mod structure;
 mod systems;
@@ -30,6 +31,7 @@ pub use plasticity::{
     BcmWire, CandidateWire, CurveWire, DestroysWire, GrowHebbianWire, GrowHomeostaticWire, HebbWire, LesionWire, LiveSourceWire, LiveWire,
     OjaWire, PruneIdleWire, RegionWire, ScaleSynapsesWire, SignWire,
 };
+pub use sample_structure::{CandidatesWire, CourseWire, SampleStructureWire, StartWire};
 pub use scene::{PopulationWire, ProductsWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
 pub use structure::{AnnealStructureWire, BirthsWire, DegreesWire, DensityWire, PresetWire, SlabWire};
 pub use systems::{

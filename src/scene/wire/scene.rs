@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::couplings::CouplingsWire;
 use super::data::{DataWire, LossWire};
-use super::network::{DirectedWire, NeuronsWire};
+use super::network::{DirectedWire, NeuronsWire, PlacementWire};
 use super::one;
 use super::systems::SystemWire;
 
@@ -121,6 +121,9 @@ pub struct SpinsWire {
     /// Neurons that never move, (neuron, value).
     #[serde(default)]
     pub clamped: Vec<(u64, i64)>,
+    /// Where its neurons stand, which `SampleStructure` looks at.
+    #[serde(default)]
+    pub placement: PlacementWire,
 }
 
 /// The two values of a neuron.

@@ -8,6 +8,7 @@ use super::one;
 use super::plasticity::{
     BcmWire, GrowHebbianWire, GrowHomeostaticWire, HebbWire, LesionWire, LiveWire, OjaWire, PruneIdleWire, ScaleSynapsesWire,
 };
+use super::sample_structure::SampleStructureWire;
 use super::structure::AnnealStructureWire;
 
 /// A system: exactly one moves the spins.
@@ -33,6 +34,8 @@ pub enum SystemWire {
     TrainBoltzmann(TrainBoltzmannWire),
     /// An energy network learns by equilibrium propagation.
     EquilibriumPropagation(EquilibriumPropagationWire),
+    /// Spins and their wiring.
+    SampleStructure(SampleStructureWire),
     /// Forward passes alone: nothing is learned.
     Evaluate(EvaluateWire),
     /// Learning by gradient.

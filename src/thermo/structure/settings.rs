@@ -2,7 +2,7 @@
 
 use crate::engine::methods::SettingsError;
 use crate::engine::methods::settings::require;
-use crate::engine::structure::{CandidateError, Claim, Preset, Score, Slab, StructureSettings};
+use crate::engine::structure::{CandidateError, Claim, Score, Slab, StructureSettings};
 use crate::math;
 
 use super::super::ThermoError;
@@ -136,9 +136,9 @@ impl WiringSettings {
         if self.starts_empty { Slab::Gaussian { sd: 1.0 } } else { self.structure.slab }
     }
 
-    /// What its results may claim: exact under detailed balance, at each of its temperatures once it has settled there.
+    /// What its results may claim: exact under detailed balance at one temperature; what cools may freeze.
     pub fn claim(&self) -> Claim {
-        if self.structure.preset == Preset::Thermo { self.structure.claim() } else { Claim::Driven }
+        if matches!(self.course, Course::Constant(_)) { self.structure.claim() } else { Claim::Driven }
     }
 
     /// The stage of acting step number `iteration`, and how many of that stage come before it.
