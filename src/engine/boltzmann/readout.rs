@@ -1,6 +1,6 @@
 //! Multinomial logistic regression: how well classes can be told from features, such as a machine's hidden units.
 //!
-//! Features are made white first, u = L^-1 (x - mean) with L L^T their covariance (plus [`RIDGE`] of its mean diagonal), or else
+//! Features are made white first, u = L^-1 (x - mean) with L L^T their covariance (plus 1e-4 of its mean diagonal), or else
 //! hidden units, which move together, would take thousands of iterations. The mean of ln(sum_k e^z_k) - z_class plus
 //! penalty / 2 |V|^2 over z = V u + b is minimised by limited-memory BFGS (Nocedal 1980) over all samples, from 0 on: the same
 //! answer for any number of threads.
