@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod dense;
 pub mod engine;
+mod int_fields;
 pub mod lanes;
 pub mod reference;
 pub mod replica;

@@ -8,13 +8,14 @@
 use std::sync::Arc;
 
 use crate::kernels::replica::{
-    AcceptTable, BitRows, Field, Flips, FloatRule, GROUP, NO_FLIPS, Regions, ReplicaRows, State, Swept, apply_flips, decide_float,
-    decide_int, sweep_bits, sweep_floats, sweep_ints,
+    AcceptTable, BitRows, Flips, FloatRule, GROUP, NO_FLIPS, Regions, ReplicaRows, State, Swept, apply_flips, decide_float, decide_int,
+    sweep_bits, sweep_bytes, sweep_floats, sweep_ints,
 };
 use crate::kernels::simd::Simd;
 use crate::plan::SpinPlan;
 use crate::random::{BLOCK, StreamKey, Xoshiro8};
 
+use super::int_fields::{IntFields, listed};
 use super::sampler::{Rule, Scan, SpinSampler, SweepCounts, SweepKey};
 
 /// Sweeps after which f32 fields are recomputed, counted from the last refresh.
@@ -53,7 +54,7 @@ pub struct ReplicaSampler {
 enum Cache {
     Ints {
         unit: f64,
-        fields: Vec<i32>,
+        fields: IntFields,
         /// Energy without the offset, in units.
         energy: i64,
         table: AcceptTable,
@@ -82,16 +83,19 @@ impl ReplicaSampler {
         let rows = ReplicaRows::new(&plan);
         let n = rows.n_positions();
         let cache = match rows.unit() {
-            Some(unit) => Cache::Ints {
-                unit: f64::from(unit),
-                fields: vec![0; n],
-                energy: 0,
-                table: AcceptTable::default(),
-                table_is_for: None,
-                bits: BitRows::new(&plan, &rows),
-                is_stale: false,
-                last_flips: 0,
-            },
+            Some(unit) => {
+                let bits = BitRows::new(&plan, &rows);
+                Cache::Ints {
+                    unit: f64::from(unit),
+                    fields: IntFields::new(&rows, bits.is_some()),
+                    energy: 0,
+                    table: AcceptTable::default(),
+                    table_is_for: None,
+                    bits,
+                    is_stale: false,
+                    last_flips: 0,
+                }
+            }
             None => Cache::Floats { fields: vec![0.0; n], energy: 0.0 },
         };
         let mut sampler = ReplicaSampler {
@@ -140,7 +144,7 @@ impl ReplicaSampler {
             (Cache::Ints { fields, energy, .. }, Cache::Ints { fields: full, energy: full_energy, .. }) => {
                 assert_eq!(energy, full_energy, "kept and recomputed energy, in units");
                 let n = self.rows.n_read();
-                assert!(fields[..n] == full[..n], "kept and recomputed fields differ");
+                assert!(fields.agree(full, n), "kept and recomputed fields differ");
             }
             (Cache::Floats { energy, .. }, Cache::Floats { energy: full, .. }) => {
                 // Rounding grows with the couplings, also where the energy they add up to is small.
@@ -158,7 +162,7 @@ impl ReplicaSampler {
         self.freshen();
         let position = self.rows.position(slot);
         match &self.cache {
-            Cache::Ints { unit, fields, .. } => unit * f64::from(fields[position]),
+            Cache::Ints { unit, fields, .. } => unit * f64::from(fields.get(position)),
             Cache::Floats { fields, .. } => f64::from(fields[position]),
         }
     }
@@ -168,7 +172,7 @@ impl ReplicaSampler {
         if let Cache::Ints { fields, bits: Some(bits), is_stale, .. } = &mut self.cache
             && std::mem::take(is_stale)
         {
-            bits.fill(self.simd, 0..self.up.len(), &self.up, fields);
+            bits.fill(self.simd, 0..self.up.len(), &self.up, fields.words());
         }
     }
 
@@ -185,15 +189,14 @@ impl ReplicaSampler {
         match &mut self.cache {
             Cache::Ints { unit, fields, energy, is_stale, .. } => {
                 *is_stale = false;
-                // What lies beyond would grow without bound where spins are written between sweeps.
-                fields[rows.n_read()..].fill(0);
+                fields.clear_from(rows.n_read());
                 let mut twice = 0_i64;
                 for slot in 0..plan.n_spins() {
                     let in_units = (field(slot) / *unit) as i64;
                     let own = (f64::from(plan.fields[slot]) / *unit) as i64;
                     twice += (in_units + own) * i64::from(spin(&self.up, rows.position(slot)));
                     if slot < plan.n_free() {
-                        fields[rows.position(slot)] = in_units as i32;
+                        fields.set(rows.position(slot), in_units as i32);
                     }
                 }
                 *energy = -twice / 2;
@@ -221,9 +224,9 @@ impl ReplicaSampler {
         match &mut self.cache {
             Cache::Ints { fields, table, .. } => {
                 for (position, bits) in positions {
-                    let level = fields[position as usize] * i32::from(spin(up, position as usize));
+                    let level = fields.get(position as usize) * i32::from(spin(up, position as usize));
                     if decide_int(table, level, bits) {
-                        flip_position(rows, fields, up, position);
+                        fields.flip(rows, up, position);
                         swept.flips += 1;
                         swept.aligned.units += i64::from(level);
                     }
@@ -263,11 +266,13 @@ impl ReplicaSampler {
         let (simd, rows, up, flips) = (self.simd, &self.rows, &mut self.up[..], &mut *self.flips);
         match &mut self.cache {
             Cache::Ints { fields, table, bits, is_stale, last_flips, .. } => {
-                let state = State { fields, up, flips, regions };
                 *is_stale = pulls;
-                let swept = match bits {
-                    Some(bits) if pulls => sweep_bits(simd, rows, table, bits, state, key),
-                    _ => sweep_ints(simd, rows, table, state, key),
+                let swept = match (fields, bits) {
+                    (IntFields::Bytes(fields), _) => sweep_bytes(simd, rows, table, State { fields, up, flips, regions }, key),
+                    (IntFields::Words(fields), Some(bits)) if pulls => {
+                        sweep_bits(simd, rows, table, bits, State { fields, up, flips, regions }, key)
+                    }
+                    (IntFields::Words(fields), _) => sweep_ints(simd, rows, table, State { fields, up, flips, regions }, key),
                 };
                 *last_flips = swept.flips;
                 swept
@@ -391,8 +396,8 @@ impl SpinSampler for ReplicaSampler {
         let s = spin(&self.up, position);
         match &mut self.cache {
             Cache::Ints { fields, energy, .. } => {
-                *energy += 2 * i64::from(fields[position]) * i64::from(s);
-                flip_position(&self.rows, fields, &mut self.up, position as u32);
+                *energy += 2 * i64::from(fields.get(position)) * i64::from(s);
+                fields.flip(&self.rows, &mut self.up, position as u32);
             }
             Cache::Floats { fields, energy } => {
                 *energy += 2.0 * f64::from(fields[position]) * f64::from(s);
@@ -440,9 +445,8 @@ fn spin(up: &[u16], position: usize) -> i8 {
 }
 
 #[inline]
-fn flip_position<C: Field>(rows: &ReplicaRows, fields: &mut [C], up: &mut [u16], position: u32) {
-    let was_up = u32::from(spin(up, position as usize) > 0);
-    apply_flips(rows, fields, &[position << 1 | was_up]);
+fn flip_position(rows: &ReplicaRows, fields: &mut [f32], up: &mut [u16], position: u32) {
+    apply_flips(rows, fields, &[listed(up, position)]);
     up[position as usize / GROUP] ^= 1 << (position as usize % GROUP);
 }
 

@@ -14,7 +14,7 @@ use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
 use super::pull::{BitRows, GROUPS_PER_WORD, fill_with};
 use super::rows::GROUP;
-use super::sweep::{Costs, Flips, Job, Levels, accept_part};
+use super::sweep::{Costs, Flips, IntField, Job, Levels, accept_part};
 use super::table::AcceptTable;
 
 /// Proof that the processor has AVX2; made only inside functions that enable it.
@@ -26,9 +26,9 @@ struct Avx2(());
 /// # Safety
 /// The processor must have AVX2.
 #[target_feature(enable = "avx2,popcnt")]
-pub(super) unsafe fn levels<const REACH: u8>(table: &AcceptTable, job: Job<'_, i32>) -> usize {
+pub(super) unsafe fn levels<C: IntField, const REACH: u8>(table: &AcceptTable, job: Job<'_, C>) -> usize {
     let lanes = Avx2(());
-    accept_part(lanes, Levels::<Avx2, REACH>::new(lanes, table), job)
+    accept_part(lanes, Levels::<Avx2, C, REACH>::new(lanes, table), job)
 }
 
 /// Decides a part with float fields.
@@ -126,7 +126,7 @@ unsafe fn push_half(sum: [__m256i; 2], rows: [&[i16; 16]; 2], factors: [i16; 2])
 #[target_feature(enable = "avx2,popcnt")]
 pub(super) unsafe fn count_levels<const REACH: u8>(table: &AcceptTable, field: i32, up: u16) -> u32 {
     let lanes = Avx2(());
-    super::sweep::count_accepts(lanes, super::sweep::Levels::<Avx2, REACH>::new(lanes, table), &[field; GROUP], up)
+    super::sweep::count_accepts(lanes, super::sweep::Levels::<Avx2, i32, REACH>::new(lanes, table), &[field; GROUP], up)
 }
 
 /// Counts the uniform numbers that accept a float field.

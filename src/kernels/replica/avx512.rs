@@ -14,7 +14,7 @@ use super::dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, sweep_with};
 use super::lanes::{Lanes, Scalar};
 use super::pull::{BitRows, GROUPS_PER_WORD, fill_with};
 use super::rows::GROUP;
-use super::sweep::{Flips, Job, accept_part};
+use super::sweep::{Flips, IntField, Job, accept_part};
 use super::table::AcceptTable;
 
 /// Proof that the processor has AVX-512 F, BW, DQ, VL and VPOPCNTDQ; made only inside functions that enable them.
@@ -26,9 +26,9 @@ struct Avx512(());
 /// # Safety
 /// The processor must have AVX-512 F, BW, DQ and VL.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
-pub(super) unsafe fn levels<const REACH: u8>(table: &AcceptTable, job: Job<'_, i32>) -> usize {
+pub(super) unsafe fn levels<C: IntField, const REACH: u8>(table: &AcceptTable, job: Job<'_, C>) -> usize {
     let lanes = Avx512(());
-    accept_part(lanes, super::sweep::Levels::<Avx512, REACH>::new(lanes, table), job)
+    accept_part(lanes, super::sweep::Levels::<Avx512, C, REACH>::new(lanes, table), job)
 }
 
 /// Decides a part with float fields.
@@ -84,7 +84,7 @@ pub(super) unsafe fn true_pairs(row: &[f32], up: &[u16]) -> f64 {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,popcnt")]
 pub(super) unsafe fn count_levels<const REACH: u8>(table: &AcceptTable, field: i32, up: u16) -> u32 {
     let lanes = Avx512(());
-    super::sweep::count_accepts(lanes, super::sweep::Levels::<Avx512, REACH>::new(lanes, table), &[field; GROUP], up)
+    super::sweep::count_accepts(lanes, super::sweep::Levels::<Avx512, i32, REACH>::new(lanes, table), &[field; GROUP], up)
 }
 
 /// Counts the uniform numbers that accept a float field.

@@ -25,7 +25,7 @@ mod avx512;
 mod proof;
 
 pub use bounded::{BoundedJob, Visit, high_pairs, true_pairs, visit_bounded};
-pub use colours::{FloatRule, State, Swept, sweep_bits, sweep_floats, sweep_ints};
+pub use colours::{FloatRule, State, Swept, sweep_bits, sweep_bytes, sweep_floats, sweep_ints};
 pub use dense::{DenseCoupling, DenseField, DenseJob, DenseSwept, push_dense, sweep_dense};
 pub use parallel::Regions;
 pub use pull::BitRows;

@@ -100,7 +100,7 @@ impl<C: Field> SharedFields<C> {
     #[inline(always)]
     unsafe fn add(self, position: usize, push: C) {
         // SAFETY: the caller's word.
-        unsafe { *self.0.add(position) += push }
+        unsafe { (*self.0.add(position)).push(push) }
     }
 }
 

@@ -2,7 +2,7 @@
 #![cfg(test)]
 #![expect(unsafe_code, reason = "calls of functions that need vector instructions")]
 
-use super::colours::{FloatRule, State, sweep_bits, sweep_floats, sweep_ints};
+use super::colours::{FloatRule, State, sweep_bits, sweep_bytes, sweep_floats, sweep_ints};
 use super::lanes::Scalar;
 use super::parallel::Regions;
 use super::pull::BitRows;
@@ -99,6 +99,47 @@ fn integer_sweeps_are_the_same_on_every_backend() {
     }
 }
 
+/// A ring of `n` spins with chords, couplings +-1; some of them are left out unless it `is_regular`.
+fn rings(n: usize, is_regular: bool) -> (SpinPlan, ReplicaRows) {
+    let mut stream = KEY.sweep(n as u32).stream();
+    let mut model = IsingModel::with_spins(n);
+    for (v, step) in (0..n).flat_map(|v| [(v, 1), (v, 9)]) {
+        let other = (v + step) % n;
+        if 2 * step < n && (is_regular || stream.coin()) {
+            model.couplings.push(Coupling::new(v as u32, other as u32, if stream.coin() { 1.0 } else { -1.0 }));
+        }
+    }
+    model.normalise();
+    let plan = compile_spins(&model, &[]);
+    let rows = ReplicaRows::new(&plan);
+    (plan, rows)
+}
+
+#[test]
+fn fields_of_a_byte_follow_the_path_of_wide_ones() {
+    for (n, is_regular) in LENGTHS.iter().flat_map(|&n| [(n, true), (n, false)]) {
+        let (plan, rows) = rings(n, is_regular);
+        assert!(rows.fields_fit_bytes());
+        let mut table = AcceptTable::default();
+        table.set_metropolis(0.2, rows.max_units());
+        for simd in Simd::available() {
+            for n_threads in [None, Some(3)] {
+                let (mut up, mut regions) = (random_up(&rows), n_threads.map(|t| Regions::new(&rows, t)));
+                let mut words: Vec<i32> = local_fields(&plan, &rows, &up).iter().map(|&f| f as i32).collect();
+                let mut bytes: Vec<i8> = words.iter().map(|&f| f as i8).collect();
+                let mut up_of_bytes = up.clone();
+                for k in 0..4 {
+                    let wide = State { fields: &mut words, up: &mut up, flips: &mut NO_FLIPS.clone(), regions: None };
+                    let swept = sweep_ints(simd, &rows, &table, wide, KEY.sweep(k));
+                    let state = State { fields: &mut bytes, up: &mut up_of_bytes, flips: &mut NO_FLIPS.clone(), regions: regions.as_mut() };
+                    assert_eq!(sweep_bytes(simd, &rows, &table, state, KEY.sweep(k)), swept, "{n} spins on {simd:?}");
+                    assert!(up == up_of_bytes && (0..rows.n_read()).all(|p| i32::from(bytes[p]) == words[p]), "{n} spins on {simd:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn float_sweeps_are_the_same_on_every_backend() {
     for n in LENGTHS {
@@ -152,7 +193,7 @@ fn count_ints_by<const REACH: u8>(simd: Simd, table: &AcceptTable, aligned: i32)
         // SAFETY: the caller takes backends from `Simd::available`.
         #[cfg(target_arch = "x86_64")]
         Simd::Avx2 => unsafe { super::avx2::count_levels::<REACH>(table, -aligned, 0) },
-        _ => count_accepts(Scalar, Levels::<Scalar, REACH>::new(Scalar, table), &[aligned; GROUP], u16::MAX),
+        _ => count_accepts(Scalar, Levels::<Scalar, i32, REACH>::new(Scalar, table), &[aligned; GROUP], u16::MAX),
     }
 }
 

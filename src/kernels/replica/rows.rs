@@ -19,6 +19,9 @@ pub const GROUP: usize = 16;
 /// Groups that share a random stream: 1,024 positions.
 pub const GROUPS_PER_BLOCK: usize = BLOCK / GROUP;
 
+/// The largest field of which a byte holds the double, too: a push is twice a coupling, and no coupling is above the field.
+const MOST_IN_A_BYTE: i32 = 63;
+
 /// Targets of a row that are visited together, where degrees differ.
 pub(super) const FILL: usize = 4;
 
@@ -235,6 +238,12 @@ impl ReplicaRows {
     /// The energy of one integer step, if fields are integers.
     pub fn unit(&self) -> Option<f32> {
         self.unit
+    }
+
+    /// True if integer fields, and what a flip pushes, fit a byte each, and all couplings have one size.
+    pub fn fields_fit_bytes(&self) -> bool {
+        let one_size = matches!(self.strengths, Strengths::Same(_) | Strengths::Uniform(_));
+        self.unit.is_some() && one_size && self.max_units <= MOST_IN_A_BYTE
     }
 
     /// The largest local field that a free spin can have, in units; 0 without a unit.

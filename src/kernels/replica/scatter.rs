@@ -4,7 +4,9 @@
 use super::rows::{FILL, ReplicaRows, Strengths, Targets};
 
 /// A local field as it is stored.
-pub trait Field: Copy + std::ops::AddAssign + std::ops::Neg<Output = Self> + Send + Sync {
+pub trait Field: Copy + std::ops::Neg<Output = Self> + Send + Sync {
+    /// Adds what a flip pushes; integers wrap, which only cells that no spin reads ever do.
+    fn push(&mut self, by: Self);
     /// From a number that the type holds exactly, or (floats) its nearest.
     fn from_f64(x: f64) -> Self;
     /// The strengths of this type, if the rows store them so.
@@ -12,7 +14,29 @@ pub trait Field: Copy + std::ops::AddAssign + std::ops::Neg<Output = Self> + Sen
     fn strengths(rows: &ReplicaRows) -> Option<&[Self]>;
 }
 
+impl Field for i8 {
+    #[inline(always)]
+    fn push(&mut self, by: i8) {
+        *self = self.wrapping_add(by);
+    }
+
+    #[inline]
+    fn from_f64(x: f64) -> Self {
+        x as i8
+    }
+
+    /// Rows whose couplings differ in size keep wide fields.
+    fn strengths(_: &ReplicaRows) -> Option<&[i8]> {
+        None
+    }
+}
+
 impl Field for i32 {
+    #[inline(always)]
+    fn push(&mut self, by: i32) {
+        *self = self.wrapping_add(by);
+    }
+
     #[inline]
     fn from_f64(x: f64) -> Self {
         x as i32
@@ -27,6 +51,11 @@ impl Field for i32 {
 }
 
 impl Field for f32 {
+    #[inline(always)]
+    fn push(&mut self, by: f32) {
+        *self += by;
+    }
+
     #[inline]
     fn from_f64(x: f64) -> Self {
         x as f32
@@ -48,7 +77,7 @@ pub fn apply_flips<C: Field>(rows: &ReplicaRows, fields: &mut [C], flips: &[u32]
     assert_eq!(fields.len(), rows.n_positions(), "one field a position");
     for_each_push(rows, flips, |target, push| {
         // SAFETY: targets are positions, and fields are one a position.
-        unsafe { *fields.get_unchecked_mut(target) += push }
+        unsafe { fields.get_unchecked_mut(target).push(push) }
     });
 }
 

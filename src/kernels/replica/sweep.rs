@@ -11,11 +11,14 @@
 //!
 //! Group g draws number g % 64 of the stream of block g / 64, whatever its class.
 
+use std::marker::PhantomData;
+
 use crate::kernels::simd::Simd;
 use crate::random::{StreamKey, Xoshiro8};
 
 use super::lanes::Lanes;
 use super::rows::{GROUP, GROUPS_PER_BLOCK};
+use super::scatter::Field;
 use super::table::AcceptTable;
 
 /// A list of flips: positions of a block, and room for one group more.
@@ -50,14 +53,34 @@ pub struct Aligned {
     pub energy: f64,
 }
 
-/// Integer levels against the thresholds of a table.
-#[derive(Clone, Copy)]
-pub(super) struct Levels<'a, L: Lanes, const REACH: u8>(L::Table, &'a AcceptTable);
+/// An integer field as it is stored.
+pub(super) trait IntField: Field {
+    /// Sixteen of them, widened.
+    fn load<L: Lanes>(lanes: L, from: &[Self; GROUP]) -> L::Ints;
+}
 
-impl<'a, L: Lanes, const REACH: u8> Levels<'a, L, REACH> {
+impl IntField for i8 {
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, from: &[i8; GROUP]) -> L::Ints {
+        lanes.bytes_load(from)
+    }
+}
+
+impl IntField for i32 {
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, from: &[i32; GROUP]) -> L::Ints {
+        lanes.ints_load(from)
+    }
+}
+
+/// Integer levels against the thresholds of a table; fields are stored as `C`.
+#[derive(Clone, Copy)]
+pub(super) struct Levels<'a, L: Lanes, C, const REACH: u8>(L::Table, &'a AcceptTable, PhantomData<C>);
+
+impl<'a, L: Lanes, C, const REACH: u8> Levels<'a, L, C, REACH> {
     #[inline(always)]
     pub fn new(lanes: L, table: &'a AcceptTable) -> Self {
-        Levels(lanes.table(table), table)
+        Levels(lanes.table(table), table, PhantomData)
     }
 }
 
@@ -67,8 +90,8 @@ pub(super) struct Costs<const HEAT_BATH: bool> {
     pub two_beta: f32,
 }
 
-impl<L: Lanes, const REACH: u8> Decide<L> for Levels<'_, L, REACH> {
-    type Cell = i32;
+impl<L: Lanes, C: IntField, const REACH: u8> Decide<L> for Levels<'_, L, C, REACH> {
+    type Cell = C;
     type Aligned = L::Ints;
     type Sum = L::Ints;
 
@@ -78,8 +101,8 @@ impl<L: Lanes, const REACH: u8> Decide<L> for Levels<'_, L, REACH> {
     }
 
     #[inline(always)]
-    fn aligned(self, lanes: L, fields: &[i32; GROUP], up: u16) -> L::Ints {
-        lanes.ints_negate_unless(lanes.ints_load(fields), up)
+    fn aligned(self, lanes: L, fields: &[C; GROUP], up: u16) -> L::Ints {
+        lanes.ints_negate_unless(C::load(lanes, fields), up)
     }
 
     #[inline(always)]
