@@ -25,6 +25,15 @@ use super::sweep::{Flips, Job};
 /// Most regions; more threads than these do not help.
 const MAX_REGIONS: usize = 16;
 
+/// Regions a thread where neighbours share them: a thread that was held up then leaves its rest to the others.
+const REGIONS_PER_THREAD: usize = 8;
+
+/// Tasks of deciding a class.
+const TASKS: usize = 32;
+
+/// Owners of a block's targets, on average, up to which regions are small: each owner reads the block's flips again.
+const FEW_OWNERS: f64 = 1.25;
+
 /// Who owns which fields, and room for the flips of a class.
 #[derive(Clone, Debug)]
 pub struct Regions {
@@ -52,7 +61,16 @@ impl Regions {
     /// If there is no thread.
     pub fn new(rows: &ReplicaRows, n_threads: usize) -> Self {
         assert!(n_threads > 0, "no thread to sweep with");
-        let n = n_threads.min(MAX_REGIONS);
+        let small = Self::with_regions(rows, (n_threads * REGIONS_PER_THREAD).min(MAX_REGIONS));
+        let owners: u32 = small.touched.iter().map(|owners| owners.count_ones()).sum();
+        if n_threads > 1 && f64::from(owners) > FEW_OWNERS * small.touched.len() as f64 {
+            Self::with_regions(rows, n_threads.min(MAX_REGIONS))
+        } else {
+            small
+        }
+    }
+
+    fn with_regions(rows: &ReplicaRows, n: usize) -> Self {
         let n_blocks = rows.n_positions().div_ceil(BLOCK);
         let mut of_block = vec![0; n_blocks];
         let mut most_parts = 0;
@@ -133,7 +151,7 @@ pub(super) fn sweep<C: Field>(
         }
         jobs[0].3.random = carry;
         let shared: &[C] = fields;
-        let jobs_per_task = jobs.len().div_ceil(4 * regions.n);
+        let jobs_per_task = jobs.len().div_ceil(TASKS);
         jobs.into_par_iter().with_min_len(jobs_per_task).for_each(|(block, start, up, part, flips)| {
             let stop = start + up.len();
             part.swept = Swept::default();
@@ -152,7 +170,7 @@ pub(super) fn sweep<C: Field>(
         // 2. Push: each region owns its fields and sees the parts in their order.
         let parts = &regions.parts[..blocks.len()];
         let shared = SharedFields(fields.as_mut_ptr());
-        (0..regions.n).into_par_iter().for_each(|region| {
+        (0..regions.n).into_par_iter().with_max_len(1).for_each(|region| {
             for (block, (part, flips)) in blocks.clone().zip(parts.iter().zip(&regions.flips)) {
                 let owners = regions.touched[block];
                 let flips = &flips[..part.n_flips];
