@@ -6,6 +6,7 @@ pub mod ising;
 pub mod lane_edges;
 pub mod lane_rows;
 pub mod network;
+pub mod population;
 pub mod real_rows;
 pub mod replica_bits;
 pub mod spin_plan;

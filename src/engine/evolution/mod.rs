@@ -1,0 +1,43 @@
+//! Evolution of networks without a world: NEAT (Stanley, Miikkulainen 2002) as a pure engine.
+//!
+//! - Genes: [`Genomes`] holds a population in columns, a block of fixed capacity a genome; [`Genome`] is one genome as lists, in which
+//!   operators work. Ids are content-addressed ([`Innovations`]). [`genome_invariants`] says what is always true.
+//! - Operators: [`mutation`] and [`crossover`]. Each keeps the invariants.
+//! - Groups: [`distance`], [`species`] (by threshold, or k-means), [`sharing`] (exact numbers of children).
+//! - [`Population`] goes through generations: `ask` for genomes, `tell` their scores, `breed`; or `judge` by a [`Task`] and `breed`; or
+//!   `run` until a genome solves it. [`Settings::paper`] has the settings of the paper, [`Settings::modern`] those that need fewer
+//!   evaluations.
+//! - [`law`] is what a network computes; [`Brains`] are the compiled networks that a task asks; [`tasks`] are known ones.
+//!
+//! A child is a function of (seed, generation, slot) and of the generation before, so breeding is a parallel map, and so are grouping
+//! and judging, over fixed chunks: results are the same for any number of threads.
+
+mod breeding;
+pub mod crossover;
+pub mod distance;
+mod genes;
+mod genome;
+mod genomes;
+mod invariants;
+mod kmeans;
+pub mod law;
+pub mod mutation;
+mod operator_tests;
+mod population;
+mod settings;
+pub mod sharing;
+pub mod species;
+mod task;
+pub mod tasks;
+mod test_genomes;
+
+pub use genes::{ConnectionGene, FIRST_HIDDEN, Innovations, NodeGene, Numbering, connection_id};
+pub use genome::Genome;
+pub use genomes::Genomes;
+pub use invariants::genome_invariants;
+pub use population::{Champion, Population, Statistics, TellError};
+pub use settings::{
+    BiasForm, Crossover, Distance, Extinction, NumberMutation, Phases, Settings, SettingsError, Shape, Signals, Speciation, SplitForm,
+    Spread, Start, StructureMutation, Survival,
+};
+pub use task::{Brains, JUDGED_TOGETHER, Score, Task, judge};
