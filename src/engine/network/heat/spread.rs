@@ -16,6 +16,15 @@ use super::wiring::Site;
 impl Landscape {
     /// The change of the loss over all samples; `None` as soon as it is sure to be above `limit`.
     pub(super) fn spread_whole(&mut self, neuron: usize, limit: f64) -> Option<f64> {
+        self.over_tiles(limit, |it, tile, first, range| {
+            it.spread(neuron, tile, range, false);
+            it.score_tile(Some(neuron), first, range)
+        })
+    }
+
+    /// The sum of what the losses of tiles of all samples change by, each as `change` finds it (given the tile, the first neuron that it
+    /// touches, and the tile's lanes); `None` as soon as it is sure to be above `limit`, since no loss is below 0.
+    pub(super) fn over_tiles(&mut self, limit: f64, mut change: impl FnMut(&mut Self, usize, usize, &Range<usize>) -> f64) -> Option<f64> {
         if self.are_tiles_stale {
             self.sum_tiles();
         }
@@ -24,8 +33,7 @@ impl Landscape {
         for tile in 0..self.tiles.len() {
             let range = tile * TILE..((tile + 1) * TILE).min(self.samples.n_lanes);
             let first = self.touched.len();
-            self.spread(neuron, tile, &range, false);
-            d_loss += self.score_tile(Some(neuron), first, &range);
+            d_loss += change(self, tile, first, &range);
             self.clear_touched(first);
             left -= self.tiles[tile];
             if d_loss - left > limit {

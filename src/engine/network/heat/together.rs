@@ -5,7 +5,7 @@
 
 use crate::kernels::heat;
 
-use super::landscape::{Landscape, TILE};
+use super::landscape::Landscape;
 use super::wiring::{Place, Site};
 
 impl Landscape {
@@ -88,28 +88,15 @@ impl Landscape {
 
     /// The change of the loss over all samples; `None` as soon as it is sure to be above `limit`.
     fn spread_together(&mut self, roots: &[usize], limit: f64) -> Option<f64> {
-        if self.are_tiles_stale {
-            self.sum_tiles();
-        }
-        let mut left: f64 = self.tiles.iter().sum();
-        let mut d_loss = 0.0;
-        for tile in 0..self.tiles.len() {
-            let range = tile * TILE..((tile + 1) * TILE).min(self.samples.n_lanes);
-            let first = self.touched.len();
+        self.over_tiles(limit, |it, tile, first, range| {
             for &root in roots {
-                self.is_touched[root / 64] |= 1 << (root % 64);
-                self.waiting[root / 64] |= 1 << (root % 64);
-                self.touched.push((tile as u32, root as u32));
+                it.is_touched[root / 64] |= 1 << (root % 64);
+                it.waiting[root / 64] |= 1 << (root % 64);
+                it.touched.push((tile as u32, root as u32));
             }
-            self.spread_on(roots[0] / 64, tile, &range, false);
-            d_loss += self.score_tile(None, first, &range);
-            self.clear_touched(first);
-            left -= self.tiles[tile];
-            if d_loss - left > limit {
-                return None;
-            }
-        }
-        Some(d_loss)
+            it.spread_on(roots[0] / 64, tile, range, false);
+            it.score_tile(None, first, range)
+        })
     }
 
     pub(super) fn accept_together(&mut self, changes: &[(Site, f32)], d_loss: f64) {
