@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::structure::{Caps, DegreeCost, Degrees, Density, MoveShares, Preset, Score, Slab, StructureSettings};
+use crate::engine::structure::{Caps, Preset, Score, Slab, StructureSettings};
 use crate::thermo::structure::{Course, WiringCandidates};
 
 use super::super::checked::{Couplings, Method, Population, Projection, StructureSampling};
 use super::super::code::Code;
-use super::super::wire::{BirthsWire, CandidatesWire, CourseWire, DegreesWire, DensityWire, SampleStructureWire, SlabWire, StartWire};
+use super::super::wire::{BirthsWire, CandidatesWire, CourseWire, DegreeCostWire, DegreesWire, SampleStructureWire, StartWire};
 use super::Checker;
 use super::spin_network::Network;
 use super::spin_systems::{Common, DEFAULT_STAGE, DEFAULT_STAGES, Need, single};
@@ -75,54 +75,37 @@ impl Checker<'_> {
 
     fn structure_of_spins(&mut self, path: &str, w: &SampleStructureWire) -> StructureSettings {
         let at = |field: &str| format!("{path}.{field}");
-        let positive = |checker: &mut Self, field: &str, value: f64| checker.within(&at(field), value, 1e-9, 1e6) as f32;
-        let density = match w.density {
-            DensityWire::Rho(rho) => Density::Rho(self.within_called("rho", &at("density"), rho, (1e-9, 1.0 - 1e-9))),
-            DensityWire::Mu(mu) => Density::Mu(self.within_called("mu", &at("density"), mu, (-1e12, 1e12))),
+        let density = self.density(path, "density", w.density);
+        let slab = self.slab(path, w.slab);
+        let score = if matches!(w.births, BirthsWire::Hebbian(_)) {
+            self.complain(Code::Unsupported, &at("births"), "births by correlation, and spins that move are no fixed data")
+                .advise("use births: Uniform, Distance(scale: ...) or Gradient(0.1)");
+            Score::Uniform
+        } else {
+            self.births(path, w.births)
         };
-        let slab = match w.slab {
-            SlabWire::Gaussian(sd) => Slab::Gaussian { sd: positive(self, "slab", sd) },
-            SlabWire::Signs(size) => Slab::Signs { size: positive(self, "slab", size) },
-            SlabWire::Fixed(value) => Slab::Fixed { value: self.single(&at("slab"), value) },
-        };
-        let score = match w.births {
-            BirthsWire::Uniform => Score::Uniform,
-            BirthsWire::Gradient(eps) => Score::Gradient { eps: positive(self, "births", eps) },
-            BirthsWire::Distance(d) => {
-                Score::Distance { scale: positive(self, "births.scale", d.scale), eps: positive(self, "births.least", d.least) }
-            }
-            BirthsWire::Hebbian(_) => {
-                self.complain(Code::Unsupported, &at("births"), "births by correlation, and spins that move are no fixed data")
-                    .advise("use births: Uniform, Distance(scale: ...) or Gradient(0.1)");
-                Score::Uniform
-            }
-        };
-        let share = |checker: &mut Self, field: &str, value: u64| checker.count(&at(field), value, 0);
-        let shares = MoveShares {
-            birth: share(self, "shares.birth", w.shares.birth),
-            death: share(self, "shares.death", w.shares.death),
-            weight: share(self, "shares.weight", w.shares.weight),
-            rewire: share(self, "shares.rewire", w.shares.rewire),
-        };
+        let shares = self.move_shares(path, w.shares);
         let degree_cost = w.degree_cost.map(|cost| {
             if !matches!(cost.of, DegreesWire::Total) {
                 self.complain(Code::Unsupported, &at("degree_cost.of"), "couplings of spins have no direction").advise("leave `of` out");
             }
-            let strength = self.within(&at("degree_cost.strength"), cost.strength, -1e12, 1e12);
-            DegreeCost { strength, target: self.within(&at("degree_cost.target"), cost.target, -1e12, 1e12), of: Degrees::Total }
+            self.degree_cost(path, DegreeCostWire { of: DegreesWire::Total, ..cost })
         });
-        let cap = |checker: &mut Self, field: &str, cap: Option<u64>| cap.map(|n| checker.count(&at(field), n, 1));
         StructureSettings {
             preset: Preset::Thermo,
             score,
             density,
             slab,
-            birth_sd: w.birth_sd.map(|sd| positive(self, "birth_sd", sd)),
-            weight_step: positive(self, "weight_step", w.weight_step),
+            birth_sd: w.birth_sd.map(|sd| self.positive(path, "birth_sd", sd)),
+            weight_step: self.positive(path, "weight_step", w.weight_step),
             shares,
             degree_cost,
             length_cost: self.within(&at("length_cost"), w.length_cost, -1e12, 1e12),
-            caps: Caps { fan_in: cap(self, "degree", w.degree), fan_out: None, synapses: cap(self, "synapses", w.synapses) },
+            caps: Caps {
+                fan_in: self.structural_cap(path, "degree", w.degree),
+                fan_out: None,
+                synapses: self.structural_cap(path, "synapses", w.synapses),
+            },
             moves: self.count(&at("moves_per_step"), w.moves_per_step, 1),
             every: self.count(&at("every"), w.every, 1),
             ..StructureSettings::default()

@@ -1,13 +1,13 @@
 //! `AnnealStructure`: its settings in their ranges, and whether the network suits its rule.
 
 use crate::engine::network::structure::Pruning;
-use crate::engine::structure::{Caps, DegreeCost, Degrees, Density, MoveShares, Preset, Score, Slab, StructureSettings};
+use crate::engine::structure::{Caps, Preset, StructureSettings};
 use crate::network::structure::RewiringSettings;
 use crate::topology::nearest::did_you_mean;
 
 use super::super::checked_network::{DirectedProjection, NeuronPopulation};
 use super::super::code::Code;
-use super::super::wire::{AnnealStructureWire, BirthsWire, DegreesWire, DensityWire, PresetWire, SlabWire};
+use super::super::wire::{AnnealStructureWire, PresetWire};
 use super::Checker;
 
 impl Checker<'_> {
@@ -51,53 +51,22 @@ impl Checker<'_> {
         };
         let schedule = self.heat_schedule(&at("schedule"), &w.schedule);
         // 3. What wirings and weights are worth.
-        let density = |checker: &mut Self, field: &str, density: DensityWire| match density {
-            DensityWire::Rho(rho) => Density::Rho(checker.within_called("rho", &at(field), rho, (1e-9, 1.0 - 1e-9))),
-            DensityWire::Mu(mu) => Density::Mu(checker.within_called("mu", &at(field), mu, (-1e12, 1e12))),
-        };
-        let positive = |checker: &mut Self, field: &str, value: f64| checker.within(&at(field), value, 1e-9, 1e6) as f32;
-        let slab = match w.slab {
-            SlabWire::Gaussian(sd) => Slab::Gaussian { sd: positive(self, "slab", sd) },
-            SlabWire::Signs(size) => Slab::Signs { size: positive(self, "slab", size) },
-            SlabWire::Fixed(value) => Slab::Fixed { value: self.single(&at("slab"), value) },
-        };
-        let score = match w.births {
-            BirthsWire::Uniform => Score::Uniform,
-            BirthsWire::Hebbian(eps) => Score::Hebbian { eps: positive(self, "births", eps) },
-            BirthsWire::Gradient(eps) => Score::Gradient { eps: positive(self, "births", eps) },
-            BirthsWire::Distance(d) => {
-                Score::Distance { scale: positive(self, "births.scale", d.scale), eps: positive(self, "births.least", d.least) }
-            }
-        };
-        let share = |checker: &mut Self, field: &str, value: u64| checker.count(&at(field), value, 0);
-        let shares = MoveShares {
-            birth: share(self, "shares.birth", w.shares.birth),
-            death: share(self, "shares.death", w.shares.death),
-            weight: share(self, "shares.weight", w.shares.weight),
-            rewire: share(self, "shares.rewire", w.shares.rewire),
-        };
-        let degree_cost = w.degree_cost.map(|cost| DegreeCost {
-            strength: self.within(&at("degree_cost.strength"), cost.strength, -1e12, 1e12),
-            target: self.within(&at("degree_cost.target"), cost.target, -1e12, 1e12),
-            of: match cost.of {
-                DegreesWire::Total => Degrees::Total,
-                DegreesWire::In => Degrees::In,
-                DegreesWire::Out => Degrees::Out,
-            },
-        });
-        let cap = |checker: &mut Self, field: &str, cap: Option<u64>| cap.map(|n| checker.count(&at(field), n, 1));
+        let slab = self.slab(path, w.slab);
+        let score = self.births(path, w.births);
+        let shares = self.move_shares(path, w.shares);
+        let degree_cost = w.degree_cost.map(|cost| self.degree_cost(path, cost));
         let caps = Caps {
-            fan_in: cap(self, "fan_in", w.fan_in),
-            fan_out: cap(self, "fan_out", w.fan_out),
-            synapses: cap(self, "synapses", w.synapses),
+            fan_in: self.structural_cap(path, "fan_in", w.fan_in),
+            fan_out: self.structural_cap(path, "fan_out", w.fan_out),
+            synapses: self.structural_cap(path, "synapses", w.synapses),
         };
         let structure = StructureSettings {
             preset,
             score,
-            density: density(self, "density", w.density),
+            density: self.density(path, "density", w.density),
             slab,
-            birth_sd: w.birth_sd.map(|sd| positive(self, "birth_sd", sd)),
-            weight_step: positive(self, "weight_step", w.weight_step),
+            birth_sd: w.birth_sd.map(|sd| self.positive(path, "birth_sd", sd)),
+            weight_step: self.positive(path, "weight_step", w.weight_step),
             shares,
             degree_cost,
             length_cost: self.within(&at("length_cost"), w.length_cost, -1e12, 1e12),
@@ -106,7 +75,7 @@ impl Checker<'_> {
             every: u32::try_from(window.every).unwrap_or(u32::MAX),
             fraction: self.within(&at("fraction"), w.fraction, 0.0, 1.0) as f32,
         };
-        let last_density = w.last_density.map(|last| density(self, "last_density", last));
+        let last_density = w.last_density.map(|last| self.density(path, "last_density", last));
         let mut settings = RewiringSettings {
             projections: w.projections.clone(),
             listed: Vec::new(),

@@ -91,167 +91,152 @@ pub enum SignWire {
     Inhibitory,
 }
 
-/// `Hebb(projection: "a->b", rate: 0.01)`; the same fields for `AntiHebb`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HebbWire {
-    /// The projection that learns.
-    pub projection: String,
-    /// Steps from one at which it runs to the next.
-    #[serde(default = "one")]
-    pub every: u64,
-    /// First step at which it runs.
-    #[serde(default)]
-    pub from: u64,
-    /// Step from which on it no longer runs; to the end if left out.
-    pub until: Option<u64>,
-    /// Learning rate.
-    #[serde(default = "rate")]
-    pub rate: f64,
-    /// Share of a weight that is lost, times the rate.
-    #[serde(default)]
-    pub decay: f64,
-    /// Weights stay within +-bound.
-    #[serde(default = "bound")]
-    pub bound: f64,
-    /// Which signs weights may have.
-    #[serde(default)]
-    pub sign: SignWire,
+/// Writes the struct of a system of one projection, with its window before its own fields: serde cannot flatten what all have where
+/// unknown fields are refused.
+macro_rules! plastic_system {
+    ($(#[$doc:meta])* $name:ident, every $every:literal, from $from:literal, {
+        $(#[$projection_doc:meta])* projection, $($(#[$own_doc:meta])* $own:ident: $type:ty,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $(#[$projection_doc])*
+            pub projection: String,
+            /// Steps from one at which it runs to the next.
+            #[serde(default = $every)]
+            pub every: u64,
+            /// First step at which it runs; statistics are gathered from step 0 on.
+            #[serde(default = $from)]
+            pub from: u64,
+            /// Step from which on it no longer runs; to the end if left out.
+            pub until: Option<u64>,
+            $($(#[$own_doc])* pub $own: $type,)*
+        }
+    };
 }
 
-/// `Oja(projection: "a->b", rate: 0.01)`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OjaWire {
-    /// The projection that learns.
-    pub projection: String,
-    /// Steps from one at which it runs to the next.
-    #[serde(default = "one")]
-    pub every: u64,
-    /// First step at which it runs.
-    #[serde(default)]
-    pub from: u64,
-    /// Step from which on it no longer runs; to the end if left out.
-    pub until: Option<u64>,
-    /// Learning rate.
-    #[serde(default = "rate")]
-    pub rate: f64,
-    /// Weights stay within +-bound.
-    #[serde(default = "bound")]
-    pub bound: f64,
-    /// Which signs weights may have.
-    #[serde(default)]
-    pub sign: SignWire,
+plastic_system! {
+    /// `Hebb(projection: "a->b", rate: 0.01)`; the same fields for `AntiHebb`.
+    HebbWire, every "one", from "zero", {
+        /// The projection that learns.
+        projection,
+        /// Learning rate.
+        #[serde(default = "rate")]
+        rate: f64,
+        /// Share of a weight that is lost, times the rate.
+        #[serde(default)]
+        decay: f64,
+        /// Weights stay within +-bound.
+        #[serde(default = "bound")]
+        bound: f64,
+        /// Which signs weights may have.
+        #[serde(default)]
+        sign: SignWire,
+    }
 }
 
-/// `Bcm(projection: "a->b", rate: 0.001, tau: 100)`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BcmWire {
-    /// The projection that learns.
-    pub projection: String,
-    /// Steps from one at which it runs to the next.
-    #[serde(default = "one")]
-    pub every: u64,
-    /// First step at which it runs.
-    #[serde(default)]
-    pub from: u64,
-    /// Step from which on it no longer runs; to the end if left out.
-    pub until: Option<u64>,
-    /// Learning rate.
-    #[serde(default = "rate")]
-    pub rate: f64,
-    /// Steps over which the sliding threshold forgets.
-    #[serde(default = "tau")]
-    pub tau: f64,
-    /// Weights stay within +-bound.
-    #[serde(default = "bound")]
-    pub bound: f64,
-    /// Which signs weights may have.
-    #[serde(default)]
-    pub sign: SignWire,
+plastic_system! {
+    /// `Oja(projection: "a->b", rate: 0.01)`.
+    OjaWire, every "one", from "zero", {
+        /// The projection that learns.
+        projection,
+        /// Learning rate.
+        #[serde(default = "rate")]
+        rate: f64,
+        /// Weights stay within +-bound.
+        #[serde(default = "bound")]
+        bound: f64,
+        /// Which signs weights may have.
+        #[serde(default)]
+        sign: SignWire,
+    }
 }
 
-/// `ScaleSynapses(projection: "a->b", goal: 0.5)`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScaleSynapsesWire {
-    /// The projection that is scaled.
-    pub projection: String,
-    /// Steps from one at which it runs to the next.
-    #[serde(default = "one")]
-    pub every: u64,
-    /// First step at which it runs.
-    #[serde(default)]
-    pub from: u64,
-    /// Step from which on it no longer runs; to the end if left out.
-    pub until: Option<u64>,
-    /// Share of the way of a step.
-    #[serde(default = "rate")]
-    pub rate: f64,
-    /// Mean activity of the targets that is aimed at.
-    pub goal: f64,
-    /// Steps over which the mean activity forgets.
-    #[serde(default = "tau")]
-    pub tau: f64,
-    /// Weights stay within +-bound.
-    #[serde(default = "bound")]
-    pub bound: f64,
+plastic_system! {
+    /// `Bcm(projection: "a->b", rate: 0.001, tau: 100)`.
+    BcmWire, every "one", from "zero", {
+        /// The projection that learns.
+        projection,
+        /// Learning rate.
+        #[serde(default = "rate")]
+        rate: f64,
+        /// Steps over which the sliding threshold forgets.
+        #[serde(default = "tau")]
+        tau: f64,
+        /// Weights stay within +-bound.
+        #[serde(default = "bound")]
+        bound: f64,
+        /// Which signs weights may have.
+        #[serde(default)]
+        sign: SignWire,
+    }
 }
 
-/// `GrowHebbian(projection: "a->b")`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GrowHebbianWire {
-    /// The projection that grows.
-    pub projection: String,
-    /// Steps from one at which it runs to the next.
-    #[serde(default = "ten")]
-    pub every: u64,
-    /// First step at which it runs; correlations are gathered from step 0 on.
-    #[serde(default = "tau_steps")]
-    pub from: u64,
-    /// Step from which on it no longer runs; to the end if left out.
-    pub until: Option<u64>,
-    /// Where the sources of candidates come from, in turn.
-    #[serde(default = "proposals")]
-    pub candidates: Vec<CandidateWire>,
-    /// Candidates of a step.
-    #[serde(default = "candidates_per_step")]
-    pub candidates_per_step: u64,
-    /// Births of a step at most.
-    #[serde(default = "budget")]
-    pub budget: u64,
-    /// Least correlation of a birth.
-    #[serde(default = "half")]
-    pub threshold: f64,
-    /// Energy of a synapse.
-    #[serde(default = "half")]
-    pub cost: f64,
-    /// Energy of a unit of its length.
-    #[serde(default)]
-    pub wiring: f64,
-    /// Energy that a correlation of 1 sets free.
-    #[serde(default = "whole")]
-    pub gain: f64,
-    /// Temperature of births; that of the heat bath if left out.
-    pub temperature: Option<f64>,
-    /// Size of the first weight.
-    #[serde(default = "first_weight")]
-    pub weight: f64,
-    /// Which signs weights may have.
-    #[serde(default)]
-    pub sign: SignWire,
-    /// Most synapses onto a neuron; no cap if left out.
-    pub max_fan_in: Option<u64>,
-    /// Most synapses from a neuron; no cap if left out.
-    pub max_fan_out: Option<u64>,
-    /// Steps over which correlations forget.
-    #[serde(default = "tau")]
-    pub tau: f64,
-    /// True to draw targets in proportion to their energy gradient.
-    #[serde(default)]
-    pub by_energy_gradient: bool,
+plastic_system! {
+    /// `ScaleSynapses(projection: "a->b", goal: 0.5)`.
+    ScaleSynapsesWire, every "one", from "zero", {
+        /// The projection that is scaled.
+        projection,
+        /// Share of the way of a step.
+        #[serde(default = "rate")]
+        rate: f64,
+        /// Mean activity of the targets that is aimed at.
+        goal: f64,
+        /// Steps over which the mean activity forgets.
+        #[serde(default = "tau")]
+        tau: f64,
+        /// Weights stay within +-bound.
+        #[serde(default = "bound")]
+        bound: f64,
+    }
+}
+
+plastic_system! {
+    /// `GrowHebbian(projection: "a->b")`.
+    GrowHebbianWire, every "ten", from "tau_steps", {
+        /// The projection that grows.
+        projection,
+        /// Where the sources of candidates come from, in turn.
+        #[serde(default = "proposals")]
+        candidates: Vec<CandidateWire>,
+        /// Candidates of a step.
+        #[serde(default = "candidates_per_step")]
+        candidates_per_step: u64,
+        /// Births of a step at most.
+        #[serde(default = "budget")]
+        budget: u64,
+        /// Least correlation of a birth.
+        #[serde(default = "half")]
+        threshold: f64,
+        /// Energy of a synapse.
+        #[serde(default = "half")]
+        cost: f64,
+        /// Energy of a unit of its length.
+        #[serde(default)]
+        wiring: f64,
+        /// Energy that a correlation of 1 sets free.
+        #[serde(default = "whole")]
+        gain: f64,
+        /// Temperature of births; that of the heat bath if left out.
+        temperature: Option<f64>,
+        /// Size of the first weight.
+        #[serde(default = "first_weight")]
+        weight: f64,
+        /// Which signs weights may have.
+        #[serde(default)]
+        sign: SignWire,
+        /// Most synapses onto a neuron; no cap if left out.
+        max_fan_in: Option<u64>,
+        /// Most synapses from a neuron; no cap if left out.
+        max_fan_out: Option<u64>,
+        /// Steps over which correlations forget.
+        #[serde(default = "tau")]
+        tau: f64,
+        /// True to draw targets in proportion to their energy gradient.
+        #[serde(default)]
+        by_energy_gradient: bool,
+    }
 }
 
 /// Where the sources of candidates come from.
@@ -267,45 +252,37 @@ pub enum CandidateWire {
     Intermediate,
 }
 
-/// `GrowHomeostatic(projection: "a->a", goal: 0.5)`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GrowHomeostaticWire {
-    /// The projection that grows.
-    pub projection: String,
-    /// Steps from one at which synapses form and break to the next.
-    #[serde(default = "ten")]
-    pub every: u64,
-    /// First step at which it runs.
-    #[serde(default)]
-    pub from: u64,
-    /// Step from which on it no longer runs; to the end if left out.
-    pub until: Option<u64>,
-    /// How axonal elements grow.
-    pub axonal: CurveWire,
-    /// How dendritic elements grow; as axonal ones if left out.
-    pub dendritic: Option<CurveWire>,
-    /// Elements of a step at the top of the curve.
-    #[serde(default = "element_rate")]
-    pub rate: f64,
-    /// Width of the Gaussian fall of pairing with distance; none if left out.
-    pub sigma: Option<f64>,
-    /// Size of the first weight.
-    #[serde(default = "first_weight")]
-    pub weight: f64,
-    /// Which signs weights may have.
-    #[serde(default)]
-    pub sign: SignWire,
-    /// Births of a step at most.
-    #[serde(default = "budget")]
-    pub budget: u64,
-    /// Most synapses onto a neuron; no cap if left out.
-    pub max_fan_in: Option<u64>,
-    /// Most synapses from a neuron; no cap if left out.
-    pub max_fan_out: Option<u64>,
-    /// Steps over which calcium forgets.
-    #[serde(default = "tau")]
-    pub tau: f64,
+plastic_system! {
+    /// `GrowHomeostatic(projection: "a->a", goal: 0.5)`.
+    GrowHomeostaticWire, every "ten", from "zero", {
+        /// The projection that grows.
+        projection,
+        /// How axonal elements grow.
+        axonal: CurveWire,
+        /// How dendritic elements grow; as axonal ones if left out.
+        dendritic: Option<CurveWire>,
+        /// Elements of a step at the top of the curve.
+        #[serde(default = "element_rate")]
+        rate: f64,
+        /// Width of the Gaussian fall of pairing with distance; none if left out.
+        sigma: Option<f64>,
+        /// Size of the first weight.
+        #[serde(default = "first_weight")]
+        weight: f64,
+        /// Which signs weights may have.
+        #[serde(default)]
+        sign: SignWire,
+        /// Births of a step at most.
+        #[serde(default = "budget")]
+        budget: u64,
+        /// Most synapses onto a neuron; no cap if left out.
+        max_fan_in: Option<u64>,
+        /// Most synapses from a neuron; no cap if left out.
+        max_fan_out: Option<u64>,
+        /// Steps over which calcium forgets.
+        #[serde(default = "tau")]
+        tau: f64,
+    }
 }
 
 /// A growth curve of calcium.
@@ -327,35 +304,27 @@ pub struct GaussianWire {
     pub goal: f64,
 }
 
-/// `PruneIdle(projection: "a->b")`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PruneIdleWire {
-    /// The projection that is pruned.
-    pub projection: String,
-    /// Steps from one at which it measures to the next.
-    #[serde(default = "one")]
-    pub every: u64,
-    /// First step at which it runs.
-    #[serde(default)]
-    pub from: u64,
-    /// Step from which on it no longer runs; to the end if left out.
-    pub until: Option<u64>,
-    /// |w| below which a synapse is weak.
-    #[serde(default = "weight_floor")]
-    pub weight_floor: f64,
-    /// Mean |w x y| below which it carries nothing.
-    #[serde(default = "energy_floor")]
-    pub energy_floor: f64,
-    /// Measurements over which that mean forgets.
-    #[serde(default = "tau")]
-    pub tau: f64,
-    /// Measurements in a row for which it has to be weak and idle.
-    #[serde(default = "patience")]
-    pub patience: u64,
-    /// Synapses that a neuron keeps in any case.
-    #[serde(default)]
-    pub keep_fan_in: u64,
+plastic_system! {
+    /// `PruneIdle(projection: "a->b")`.
+    PruneIdleWire, every "one", from "zero", {
+        /// The projection that is pruned.
+        projection,
+        /// |w| below which a synapse is weak.
+        #[serde(default = "weight_floor")]
+        weight_floor: f64,
+        /// Mean |w x y| below which it carries nothing.
+        #[serde(default = "energy_floor")]
+        energy_floor: f64,
+        /// Measurements over which that mean forgets.
+        #[serde(default = "tau")]
+        tau: f64,
+        /// Measurements in a row for which it has to be weak and idle.
+        #[serde(default = "patience")]
+        patience: u64,
+        /// Synapses that a neuron keeps in any case.
+        #[serde(default)]
+        keep_fan_in: u64,
+    }
 }
 
 /// `Lesion(population: "hidden", region: Disc(center: (3, 3, 0), radius: 2), step: 100)`.
@@ -406,6 +375,10 @@ pub enum DestroysWire {
     Inputs,
     /// The synapses from them.
     Outputs,
+}
+
+fn zero() -> u64 {
+    0
 }
 
 fn ten() -> u64 {
