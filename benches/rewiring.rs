@@ -72,12 +72,14 @@ impl Options {
     }
 }
 
-/// What was chosen on validation samples, by method.
-fn chosen(method: &str) -> &'static [&'static str] {
-    match method {
-        "dense" => &["epochs=100", "decay=1e-4", "rate=0.003"],
-        "thermo" => &["every=1", "hot=0.1"],
-        "prune" => &["rate=0.003"],
+/// What was chosen on validation samples, by method and size.
+fn chosen(method: &str, hidden: u64) -> &'static [&'static str] {
+    match (method, hidden) {
+        ("dense", _) => &["epochs=100", "decay=1e-4", "rate=0.003"],
+        // Four times the candidates want more moves, and colder ones.
+        ("thermo", 128..) => &["every=1", "hot=0.03", "cold=0.003", "moves=2000"],
+        ("thermo", _) => &["every=1", "hot=0.1"],
+        ("prune", _) => &["rate=0.003"],
         _ => &[],
     }
 }
@@ -89,7 +91,7 @@ fn table(options: &Options) {
     for unit in units {
         for &(hidden, synapses) in sizes {
             for method in ["dense", "fixed", "set", "rigl", "thermo", "prune"] {
-                let mut all: Vec<String> = chosen(method).iter().map(|s| (*s).to_owned()).collect();
+                let mut all: Vec<String> = chosen(method, hidden).iter().map(|s| (*s).to_owned()).collect();
                 all.extend([format!("method={method}"), format!("unit={unit}"), format!("hidden={hidden}")]);
                 all.push(format!("synapses={synapses}"));
                 // Steps were chosen for on their own: their noise wants less decay.
