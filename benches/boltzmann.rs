@@ -11,7 +11,8 @@
 use std::time::Instant;
 
 use lehr::data::{Dataset, bars_and_stripes};
-use lehr::engine::boltzmann::likelihood::{base_fields, exact_ln_z, mean_free_energy};
+use lehr::engine::boltzmann::likelihood::{base_fields, mean_free_energy};
+use lehr::engine::boltzmann::sums::exact_ln_z;
 use lehr::engine::boltzmann::{Machine, Negative, Shape, TrainSettings, Trainer, UnitValues};
 use lehr::engine::network::optimisers::{Course, Schedule};
 use lehr::kernels::simd::Simd;

@@ -8,7 +8,7 @@ use lehr::engine::boltzmann::{Negative, Positive, TrainSettings};
 use lehr::engine::network::optimisers::Course;
 use lehr::simulation::Simulation;
 use lehr::thermo::{
-    EquilibriumPropagation, MachineError, MachineSamples, SpinValues, TrainBoltzmann, propagate_equilibrium, train_boltzmann,
+    EquilibriumPropagation, LearningPace, MachineError, MachineSamples, SpinValues, TrainBoltzmann, propagate_equilibrium, train_boltzmann,
 };
 use lehr::topology::{Blueprint, Edge, ProjectionSpec};
 use lehr::units::Seed;
@@ -45,7 +45,8 @@ fn settings() -> TrainBoltzmann {
         course: Course::constant(0.1),
         ..TrainSettings::default()
     };
-    TrainBoltzmann { rule, batch: 14, updates_per_step: Some(100), ..TrainBoltzmann::of("pixels") }
+    let pace = LearningPace { batch: 14, updates_per_step: Some(100), ..LearningPace::default() };
+    TrainBoltzmann { rule, pace, ..TrainBoltzmann::of("pixels") }
 }
 
 #[test]
@@ -105,17 +106,11 @@ fn exclusive_or_is_learned_by_equilibrium_propagation_in_a_world() {
         .with_projection(ProjectionSpec::symmetric_between("hidden", "out", between(12, 2)));
     sim.build(blueprint).expect("a small network");
     let settings = EquilibriumPropagation {
-        every: 1,
-        from: 0,
-        until: None,
-        last_step: None,
+        pace: LearningPace { batch: 4, updates_per_step: Some(100), ..LearningPace::default() },
         input: "in".to_owned(),
         output: "out".to_owned(),
         values: SpinValues::ZeroOne,
         rule: lehr::engine::boltzmann::PropagationSettings { course: Course::constant(2.0), momentum: 0.5, ..Default::default() },
-        batch: 4,
-        updates_per_step: Some(100),
-        measure_every: 1,
     };
     propagate_equilibrium(&mut sim, settings, MachineSamples { train: Arc::clone(&table), test: table }).expect("a network");
     sim.run(15).expect("steps");

@@ -59,8 +59,8 @@ fn of_machine(model: &MachineModel, checked: &Checked) -> (Vec<Row>, Value) {
     rows.push(("samples", format!("{}, {test}; {} features", samples.n_samples(), samples.n_features)));
     let name = model.system.name();
     let system = match &model.system {
-        MachineSystem::Boltzmann(s) => format!("{name}: {:?}, rate {}, batches of {}", s.rule.negative, s.rule.course.rate, s.batch),
-        MachineSystem::Propagation(s) => format!("{name}: pull {}, rate {}, batches of {}", s.rule.pull, s.rule.course.rate, s.batch),
+        MachineSystem::Boltzmann(s) => format!("{name}: {:?}, rate {}, batches of {}", s.rule.negative, s.rule.course.rate, s.pace.batch),
+        MachineSystem::Propagation(s) => format!("{name}: pull {}, rate {}, batches of {}", s.rule.pull, s.rule.course.rate, s.pace.batch),
     };
     rows.push(("system", system));
     let populations: Vec<Value> = model.populations.iter().map(|p| json!({ "name": p.name, "neurons": p.n_neurons })).collect();

@@ -3,35 +3,35 @@
 //! A step makes some updates over batches of the samples (`engine::boltzmann::training`), weights and biases being columns;
 //! particles, offsets and velocities are checkpointed beside them. `Activation` shows the first particle, its last layer at
 //! its means. Metrics, at the steps that measure: `reconstruction_error` (mean square of data less their reconstruction by means),
-//! `pseudo_likelihood`, `free_energy_train`, `free_energy_test` and their difference `free_energy_gap` (of restricted machines),
-//! `swap_rate` and `swap_rate_least`; `log_likelihood`, `test_log_likelihood` and `ln_z` with their errors by exact sum or annealed
-//! importance sampling, of samples rounded to the values of units; `train_accuracy` and `test_accuracy` of a
-//! logistic regression on the means of the hidden units.
+//! `pseudo_likelihood` with its error, `free_energy_train`, `free_energy_test` and their difference `free_energy_gap`, of restricted
+//! machines; `swap_rate` and `swap_rate_least`; `log_likelihood`, `test_log_likelihood` and `ln_z` with their errors by exact sum or
+//! annealed importance sampling, of samples rounded to the values of units, and with them pseudo-likelihood and free energies of machines
+//! whose hidden units are joined; `train_accuracy` and `test_accuracy` of a logistic regression on the means of the hidden units.
+//!
+//! Errors are standard errors. AIS finds `ln_z` too low on average, so that log-likelihoods are too high on average where free
+//! energies are exact; those by AIS are too high themselves and make up for some or more of it (`engine::boltzmann::likelihood`).
 
 use std::sync::Arc;
 
-use bevy_ecs::resource::Resource;
-use bevy_ecs::schedule::IntoScheduleConfigs;
-use bevy_ecs::system::{Res, ResMut};
-
-use crate::components::{Metrics, RunSeed, StepCount};
+use crate::components::{Metrics, RunSeed};
 use crate::data::{Dataset, Targets};
-use crate::engine::boltzmann::likelihood::{ais_ln_z, base_fields, exact_ln_z, mean_free_energy, mean_log_likelihood, pseudo_likelihood};
+use crate::engine::boltzmann::likelihood::{
+    ais_ln_z, base_fields, held_ln_z, log_likelihood, mean_free_energy, mean_of, pseudo_likelihood,
+};
 use crate::engine::boltzmann::state::Move;
-use crate::engine::boltzmann::{AisRuns, Features, LaneState, LnZ, Logistic, Machine, TrainSettings, Trainer};
+use crate::engine::boltzmann::sums::exact_ln_z;
+use crate::engine::boltzmann::{AisRuns, Features, LaneState, LnZ, Logistic, Machine, Shape, TrainSettings, Trainer};
 use crate::engine::network::optimisers::{SettingError, demand};
-use crate::engine::network::train::Batches;
 use crate::kernels::simd::Simd;
-use crate::phases::Phase;
 use crate::random::{StreamKey, SystemTag};
 use crate::simulation::Simulation;
-use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
+use crate::snapshot::{Snapshot, SnapshotError};
+use crate::units::Seed;
 
-use super::machine::{MachineError, MachineMap, MachineParam, MachineSamples, check_features};
+use super::learner::{LearningPace, Rule, attach};
+use super::machine::{MachineError, MachineSamples};
 use super::spin_network::SpinValues;
 
-/// Prefix of the sections of a checkpoint.
-const NAME: &str = "boltzmann";
 /// Samples that the cheap measures look at, at most.
 const LOOKED_AT: usize = 1000;
 /// Samples whose hidden units are found together.
@@ -40,7 +40,7 @@ const BATCH: usize = 512;
 /// How ln Z is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LikelihoodBy {
-    /// By the sum over all states of the smaller layer, of machines of two layers; by AIS of others.
+    /// By the sum over all states of the layers that leave the others independent, up to 20 units; by AIS of larger machines.
     Exact,
     /// By annealed importance sampling.
     Ais,
@@ -71,26 +71,14 @@ pub struct ReadoutSettings {
 /// How and on what a machine learns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainBoltzmann {
-    /// Steps from one at which it runs to the next, counted from `from`; 1 or more.
-    pub every: u64,
-    /// First step at which it runs.
-    pub from: u64,
-    /// Step from which on it no longer runs.
-    pub until: Option<u64>,
-    /// The last step of the run, at which everything is measured, if it is known.
-    pub last_step: Option<u64>,
+    /// When, from how many samples at a time, and when the cheap measures are taken.
+    pub pace: LearningPace,
     /// Populations that show samples: features in this order.
     pub visible: Vec<String>,
     /// The two values of a unit.
     pub values: SpinValues,
     /// The rule.
     pub rule: TrainSettings,
-    /// Samples of an update, 1 or more.
-    pub batch: usize,
-    /// Updates of a step, 1 or more; an epoch if `None`.
-    pub updates_per_step: Option<u64>,
-    /// Steps between the cheap measures; 0 for the last step alone.
-    pub measure_every: u64,
     /// The log-likelihood.
     pub likelihood: Option<LikelihoodSettings>,
     /// Classes from hidden units.
@@ -101,16 +89,10 @@ impl TrainBoltzmann {
     /// Learning with the usual settings of a machine whose population `visible` shows samples.
     pub fn of(visible: &str) -> Self {
         TrainBoltzmann {
-            every: 1,
-            from: 0,
-            until: None,
-            last_step: None,
+            pace: LearningPace::default(),
             visible: vec![visible.to_owned()],
             values: SpinValues::ZeroOne,
             rule: TrainSettings::default(),
-            batch: 64,
-            updates_per_step: None,
-            measure_every: 1,
             likelihood: None,
             readout: None,
         }
@@ -122,9 +104,7 @@ impl TrainBoltzmann {
     /// All that are out of range.
     pub fn validate(&self) -> Result<(), Vec<SettingError>> {
         let mut errors = self.rule.validate().err().unwrap_or_default();
-        for (name, n) in [("every", self.every), ("batch", self.batch as u64), ("updates_per_step", self.updates_per_step.unwrap_or(1))] {
-            demand(&mut errors, name, n as f64, n >= 1, "1 or more");
-        }
+        self.pace.validate(&mut errors);
         if let Some(LikelihoodSettings { runs, .. }) = self.likelihood {
             demand(&mut errors, "runs", runs.n_runs as f64, (2..=1 << 16).contains(&runs.n_runs), "2 to 65536");
             demand(&mut errors, "betas", runs.n_betas as f64, (1..=1 << 20).contains(&runs.n_betas), "1 to 1048576");
@@ -135,40 +115,15 @@ impl TrainBoltzmann {
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
-
-    fn is_due(&self, step: u64) -> bool {
-        step >= self.from && (step - self.from).is_multiple_of(self.every) && self.until.is_none_or(|until| step < until)
-    }
-
-    /// True if what is done every `every` steps is done at `step`.
-    fn measures(&self, every: u64, step: u64) -> bool {
-        self.last_step == Some(step) || every > 0 && (step + 1).is_multiple_of(every)
-    }
 }
 
-/// A machine that learns.
-#[derive(Resource)]
-struct Learner {
+/// Contrastive learning of a machine under way.
+struct Boltzmann {
     settings: TrainBoltzmann,
     simd: Simd,
-    map: MachineMap,
-    machine: Machine,
     trainer: Trainer,
-    batches: Batches,
     /// Fields of independent units with the means of the samples.
     base: Vec<Vec<f32>>,
-}
-
-impl Checkpointed for Learner {
-    const NAME: &'static str = NAME;
-
-    fn save(&self, snapshot: &mut Snapshot) {
-        self.trainer.save(NAME, snapshot);
-    }
-
-    fn load(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        self.trainer.load(&self.machine.shape, NAME, snapshot)
-    }
 }
 
 /// Lets the spins of a built world learn from `samples` as a Boltzmann machine.
@@ -177,60 +132,62 @@ impl Checkpointed for Learner {
 /// If a setting is out of range, the populations are no machine, or the samples do not fit it.
 pub fn train_boltzmann(sim: &mut Simulation, settings: TrainBoltzmann, samples: MachineSamples) -> Result<(), MachineError> {
     settings.validate().map_err(MachineError::Settings)?;
-    let simd = Simd::detect()?;
-    let (map, machine) = MachineMap::new(sim, &settings.visible, &settings.visible, settings.values)?;
-    check_features(&samples, &machine.shape)?;
-    let seed = sim.world().resource::<RunSeed>().0;
-    let base = base_fields(&machine.shape, &means(&samples.train));
-    let trainer = Trainer::new(&machine.shape, settings.rule, base.clone(), seed, simd);
-    let batches = Batches::new(seed, samples.train.n_samples(), settings.batch);
-    sim.insert_resource(samples);
-    sim.state(Learner { settings, simd, map, machine, trainer, batches, base });
-    sim.add_systems(Phase::Learn, learn.run_if(is_due));
-    Ok(())
+    let (visible, values) = (settings.visible.clone(), settings.values);
+    attach(sim, (&visible, values), samples, |sim, _, machine, samples, simd| {
+        let base = base_fields(&machine.shape, &means(&samples.train));
+        let seed = sim.world().resource::<RunSeed>().0;
+        let trainer = Trainer::new(&machine.shape, settings.rule, base.clone(), seed, simd);
+        Ok(Boltzmann { settings, simd, trainer, base })
+    })
 }
 
-fn is_due(learner: Res<Learner>, step: Res<StepCount>) -> bool {
-    learner.settings.is_due(step.0)
-}
+impl Rule for Boltzmann {
+    const NAME: &'static str = "boltzmann";
 
-/// The updates of one step, and its measures.
-fn learn(
-    mut learner: ResMut<Learner>,
-    mut param: MachineParam,
-    samples: Res<MachineSamples>,
-    seed: Res<RunSeed>,
-    step: Res<StepCount>,
-    metrics: Res<Metrics>,
-) -> bevy_ecs::error::Result {
-    let Learner { settings, simd, map, machine, trainer, batches, base } = &mut *learner;
-    map.read(&mut param, machine)?;
-    if !batches.are_of(seed.0, samples.train.n_samples()) {
-        *batches = Batches::new(seed.0, samples.train.n_samples(), settings.batch);
+    fn pace(&self) -> &LearningPace {
+        &self.settings.pace
     }
-    for _ in 0..settings.updates_per_step.unwrap_or(batches.per_epoch()) {
-        let batch = batches.of(trainer.updates());
-        trainer.update(machine, batch.iter().map(|&i| samples.train.sample(i as usize)), &map.joined);
+
+    fn updates(&self) -> u64 {
+        self.trainer.updates()
     }
-    map.write(&mut param, machine, step.0)?;
-    map.show(&mut param, trainer.shown());
-    let key = StreamKey::new(seed.0, SystemTag::named("boltzmann measures"), step.0);
-    let measure = Measure { machine, simd: *simd, samples: &samples, key };
-    if settings.measures(settings.measure_every, step.0) {
-        metrics.set("rate", settings.rule.course.at(trainer.updates().saturating_sub(1)));
-        measure.cheap(&metrics);
-        if let Some(rates) = trainer.chains().and_then(|c| c.ladder()).map(|l| l.swap_rates()) {
-            metrics.set("swap_rate", rates.iter().sum::<f64>() / rates.len() as f64);
-            metrics.set("swap_rate_least", rates.iter().copied().fold(1.0, f64::min));
+
+    fn update(&mut self, machine: &mut Machine, samples: &Dataset, batch: &[u32], joined: &[Vec<f32>]) {
+        self.trainer.update(machine, batch.iter().map(|&i| samples.sample(i as usize)), joined);
+    }
+
+    fn shown(&self) -> &LaneState {
+        self.trainer.shown()
+    }
+
+    fn measure(&mut self, machine: &Machine, samples: &MachineSamples, (seed, step): (Seed, u64), metrics: &Metrics) {
+        let Boltzmann { settings, simd, trainer, base } = self;
+        let key = StreamKey::new(seed, SystemTag::named("boltzmann measures"), step);
+        let measure = Measure { machine, simd: *simd, samples, key };
+        let is_time = |every: u64| settings.pace.measures(every, step);
+        if is_time(settings.pace.measure_every) {
+            metrics.set("rate", settings.rule.course.at(trainer.updates().saturating_sub(1)));
+            measure.cheap(metrics);
+            if let Some(rates) = trainer.chains().and_then(|c| c.ladder()).map(|l| l.swap_rates()) {
+                metrics.set("swap_rate", rates.iter().sum::<f64>() / rates.len() as f64);
+                metrics.set("swap_rate_least", rates.iter().copied().fold(1.0, f64::min));
+            }
+        }
+        if let Some(likelihood) = settings.likelihood.filter(|l| is_time(l.every)) {
+            measure.likelihood(likelihood, base, metrics);
+        }
+        if let Some(readout) = settings.readout.filter(|r| is_time(r.every)) {
+            measure.readout(readout, trainer, metrics);
         }
     }
-    if let Some(likelihood) = settings.likelihood.filter(|l| settings.measures(l.every, step.0)) {
-        measure.likelihood(likelihood, base, &metrics);
+
+    fn save(&self, snapshot: &mut Snapshot) {
+        self.trainer.save(Self::NAME, snapshot);
     }
-    if let Some(readout) = settings.readout.filter(|r| settings.measures(r.every, step.0)) {
-        measure.readout(readout, trainer, &metrics);
+
+    fn load(&mut self, shape: &Shape, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        self.trainer.load(shape, Self::NAME, snapshot)
     }
-    Ok(())
 }
 
 /// The mean of each feature.
@@ -245,6 +202,18 @@ fn means(table: &Dataset) -> Vec<f32> {
 /// The samples of a table, the first `most` of them.
 fn first(table: &Dataset, most: usize) -> Vec<&[f32]> {
     (0..table.n_samples().min(most)).map(|i| table.sample(i)).collect()
+}
+
+/// An estimate and its error.
+fn set(metrics: &Metrics, name: &str, found: LnZ) {
+    metrics.set(name, found.estimate);
+    metrics.set(&format!("{name}_error"), found.error);
+}
+
+fn set_free_energies(of_train: f64, of_test: f64, metrics: &Metrics) {
+    metrics.set("free_energy_train", of_train);
+    metrics.set("free_energy_test", of_test);
+    metrics.set("free_energy_gap", of_test - of_train);
 }
 
 /// What measures look at.
@@ -263,12 +232,14 @@ impl Measure<'_> {
         }
         let train = first(&self.samples.train, LOOKED_AT);
         metrics.set("reconstruction_error", self.reconstruction_error(&train));
-        metrics.set("pseudo_likelihood", pseudo_likelihood(machine, &train, self.key, simd));
+        self.pseudo_likelihood(&train, AisRuns { n_runs: 2, n_betas: 1 }, metrics);
         let test = first(&self.samples.test, LOOKED_AT);
         let [of_train, of_test] = [&train, &test].map(|samples| mean_free_energy(machine, samples, simd));
-        metrics.set("free_energy_train", of_train);
-        metrics.set("free_energy_test", of_test);
-        metrics.set("free_energy_gap", of_test - of_train);
+        set_free_energies(of_train, of_test, metrics);
+    }
+
+    fn pseudo_likelihood(&self, samples: &[&[f32]], runs: AisRuns, metrics: &Metrics) {
+        set(metrics, "pseudo_likelihood", pseudo_likelihood(self.machine, samples, runs, self.key, self.simd));
     }
 
     /// Mean over samples and units of (x - x')^2, x' being the mean of x given the means of the hidden units.
@@ -296,21 +267,29 @@ impl Measure<'_> {
             Some(estimate) => LnZ { estimate, error: 0.0, effective: f64::NAN },
             None => ais_ln_z(machine, base, settings.runs, key, simd),
         };
-        let set = |name: &str, found: LnZ| {
-            metrics.set(name, found.estimate);
-            metrics.set(&format!("{name}_error"), found.error);
-        };
-        set("ln_z", ln_z);
+        set(metrics, "ln_z", ln_z);
         metrics.set("ln_z_effective_runs", ln_z.effective);
         let middle = 0.5 * (1.0 + machine.shape.values.low());
-        for (name, table) in [("log_likelihood", &self.samples.train), ("test_log_likelihood", &self.samples.test)] {
+        let mut free_energies = [f64::NAN; 2];
+        let tables = [("log_likelihood", &self.samples.train), ("test_log_likelihood", &self.samples.test)];
+        for ((name, table), free_energy) in tables.into_iter().zip(&mut free_energies) {
             let round = |x: &f32| if *x >= middle { 1.0 } else { machine.shape.values.low() };
             let rounded: Vec<Vec<f32>> = first(table, LOOKED_AT).iter().map(|s| s.iter().map(round).collect()).collect();
-            if !rounded.is_empty() {
-                let samples: Vec<&[f32]> = rounded.iter().map(Vec::as_slice).collect();
-                let key = StreamKey { system: SystemTag::named(name), ..key };
-                set(name, mean_log_likelihood(machine, &samples, ln_z, settings.runs, key, simd));
+            if rounded.is_empty() {
+                continue;
             }
+            let samples: Vec<&[f32]> = rounded.iter().map(Vec::as_slice).collect();
+            let key = StreamKey { system: SystemTag::named(name), ..key };
+            let held = mean_of(&held_ln_z(machine, &samples, settings.runs, key, simd));
+            set(metrics, name, log_likelihood(held, ln_z));
+            *free_energy = -held.estimate;
+            // Restricted machines know theirs without all this: see `cheap`.
+            if !machine.shape.is_restricted() && name == "log_likelihood" {
+                self.pseudo_likelihood(&samples, settings.runs, metrics);
+            }
+        }
+        if !machine.shape.is_restricted() {
+            set_free_energies(free_energies[0], free_energies[1], metrics);
         }
     }
 

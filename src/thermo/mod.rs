@@ -3,6 +3,7 @@
 
 pub mod boltzmann;
 pub mod diagnostics;
+pub mod learner;
 pub mod machine;
 pub mod propagation;
 pub mod recall;
@@ -12,6 +13,7 @@ pub mod structure;
 
 pub use boltzmann::{TrainBoltzmann, train_boltzmann};
 pub use diagnostics::absent_diagnostics;
+pub use learner::LearningPace;
 pub use machine::{MachineError, MachineSamples};
 pub use propagation::{EquilibriumPropagation, propagate_equilibrium};
 pub use spin_method::{KnownOptimum, MaxCut, SpinMethod};

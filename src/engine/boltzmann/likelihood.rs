@@ -1,10 +1,16 @@
-//! How likely a machine finds samples: free energies, pseudo-likelihood, and ln Z exactly or by annealed importance sampling.
+//! How likely a machine finds samples: free energies, pseudo-likelihood, ln Z by annealed importance sampling, log-likelihood.
 //!
 //! Hidden units of a restricted machine are summed out, F(v) = -b v - sum_j ln(e^f_j + e^(low f_j)), and AIS (Neal 2001;
 //! Salakhutdinov, Murray 2008) walks over visible states from independent units with the means of the data to the machine.
-//! Where hidden units are joined it walks over all units, and over hidden ones with each sample held for the upper
-//! half of the quotient.
+//! Where hidden units are joined it walks over all units, and F(v) is a sum over listed hidden states (`sums`), or AIS over
+//! hidden units with the sample held where that would be too many.
+//!
+//! The mean of AIS weights is Z without bias, so that its logarithm lies below ln Z on average (Jensen), by half the square
+//! of its error where that is small. ln p(v) = -F(v) - ln Z is then above the truth on average if F is exact; -F by AIS is below on
+//! its own account, and of both together neither side is sure. A conditional ln p(v_i | rest) takes the difference of two such
+//! logarithms, whose biases cancel but for what they differ by.
 
+use crate::engine::diagnostics::moments::Moments;
 use crate::kernels::backward::dense::{Matrix, product};
 use crate::kernels::floats::LANES;
 use crate::kernels::layers::Products;
@@ -16,12 +22,10 @@ use crate::random::{StreamKey, SystemTag};
 
 use super::machine::{Machine, Path, Shape, UnitValues};
 use super::state::LaneState;
-
-/// Most units on the smaller side of a restricted machine for which ln Z is summed exactly.
-pub const MAX_EXACT_UNITS: usize = 20;
+use super::sums::exact_held_ln_z;
 
 /// Lanes that are computed together.
-const BATCH: usize = 512;
+pub(super) const BATCH: usize = 512;
 
 /// An annealed importance sampling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,7 @@ fn ln_two(values: UnitValues, field: f64) -> f64 {
 }
 
 /// Writes the sum over units of ln(e^f + e^(low f)) of each lane, f in `fields` as `[unit][lane]`, which are lost.
-fn add_ln_two(values: UnitValues, fields: &mut [f32], n_lanes: usize, sums: &mut [f64], simd: Simd) {
+pub(super) fn add_ln_two(values: UnitValues, fields: &mut [f32], n_lanes: usize, sums: &mut [f64], simd: Simd) {
     let low = values.low();
     if low != 0.0 {
         for row in fields.chunks_exact(n_lanes) {
@@ -161,65 +165,34 @@ pub fn mean_free_energy(machine: &Machine, samples: &[&[f32]], simd: Simd) -> f6
     sum / samples.len() as f64
 }
 
-/// The log pseudo-likelihood of samples under a restricted machine: of each a visible unit i is drawn, and n ln p(v_i | others)
-/// stands for the sum over units (as by scikit-learn); NaN of none.
-pub fn pseudo_likelihood(machine: &Machine, samples: &[&[f32]], key: StreamKey, simd: Simd) -> f64 {
+/// The log pseudo-likelihood of samples: of each a visible unit i is drawn, and n ln p(v_i | others) stands for the sum over units (as
+/// by scikit-learn). The error is that of the mean over samples and draws; NaN of none.
+///
+/// Free energies are those of [`held_ln_z`], which `runs` are for: both of a sample have the same random numbers, so that the noise of
+/// AIS cancels in part.
+pub fn pseudo_likelihood(machine: &Machine, samples: &[&[f32]], runs: AisRuns, key: StreamKey, simd: Simd) -> LnZ {
     let n_visible = machine.shape.n_visible();
     let low = machine.shape.values.low();
     let mut stream = key.stream();
-    let mut turned = LaneState::new(&machine.shape, 1, 0.0);
-    let mut sum = 0.0;
-    in_batches(machine, samples, simd, |batch, energies| {
-        let flip = |sample: &&[f32]| {
-            let mut other = sample.to_vec();
-            let unit = stream.below(n_visible as u64) as usize;
-            other[unit] = 1.0 + low - other[unit];
-            other
-        };
-        let others: Vec<Vec<f32>> = batch.iter().map(flip).collect();
-        turned.resize(&machine.shape, batch.len());
-        turned.show(&machine.shape, others.iter().map(Vec::as_slice));
-        let raised = free_energies(machine, &turned, simd);
-        for (e, r) in energies.iter().zip(raised) {
-            let z = r - e;
-            sum -= (-z).max(0.0) + math::ln_1p(math::exp(-z.abs()));
-        }
+    let flip = |sample: &&[f32]| {
+        let mut other = sample.to_vec();
+        let unit = stream.below(n_visible as u64) as usize;
+        other[unit] = 1.0 + low - other[unit];
+        other
+    };
+    let others: Vec<Vec<f32>> = samples.iter().map(flip).collect();
+    let others: Vec<&[f32]> = others.iter().map(Vec::as_slice).collect();
+    let key = StreamKey { system: SystemTag::named("pseudo-likelihood"), ..key };
+    let [held, turned] = [samples, &others].map(|samples| held_ln_z(machine, samples, runs, key, simd));
+    let terms = held.iter().zip(&turned).map(|(v, other)| {
+        let z = v.estimate - other.estimate;
+        -((-z).max(0.0) + math::ln_1p(math::exp(-z.abs())))
     });
-    n_visible as f64 * sum / samples.len() as f64
-}
-
-/// ln Z of a machine of two layers and one link, summed over the states of its smaller layer; `None` if it is another machine
-/// or that layer has more than [`MAX_EXACT_UNITS`] units.
-pub fn exact_ln_z(machine: &Machine, simd: Simd) -> Option<f64> {
-    let shape = &machine.shape;
-    let [first, second] = shape.layers.as_slice() else { return None };
-    if shape.links.len() != 1 || shape.links[0].is_lateral() {
-        return None;
-    }
-    let listed = usize::from(second.n_units < first.n_units);
-    let n_units = shape.layers[listed].n_units;
-    if n_units > MAX_EXACT_UNITS {
-        return None;
-    }
-    let (n_states, low) = (1_usize << n_units, shape.values.low());
-    let mut terms = Vec::with_capacity(n_states);
-    let mut fields = Vec::new();
-    for start in (0..n_states).step_by(BATCH) {
-        let n = BATCH.min(n_states - start);
-        let mut state = LaneState::new(shape, n, 0.0);
-        let n_lanes = state.n_lanes();
-        let mut sums = vec![0.0; n_lanes];
-        for (unit, row) in state.layer_mut(listed).chunks_exact_mut(n_lanes).enumerate() {
-            for (lane, x) in row.iter_mut().enumerate() {
-                *x = if (start + lane) >> unit & 1 == 1 { 1.0 } else { low };
-                sums[lane] += f64::from(machine.biases[listed][unit]) * f64::from(*x);
-            }
-        }
-        machine.fields_between(1 - listed, &state, &mut fields, simd);
-        add_ln_two(shape.values, &mut fields, n_lanes, &mut sums, simd);
-        terms.extend_from_slice(&sums[..n]);
-    }
-    Some(math::log_sum_exp(&terms))
+    let mut moments = Moments::default();
+    terms.for_each(|term| moments.push(term));
+    let n = n_visible as f64;
+    let mean = if samples.is_empty() { f64::NAN } else { moments.mean() };
+    LnZ { estimate: n * mean, error: n * (moments.variance() / samples.len() as f64).sqrt(), effective: f64::NAN }
 }
 
 /// ln of the mean of weights given by their logarithms, with its error.
@@ -331,20 +304,29 @@ fn anneal_all(
     ln_weights
 }
 
-/// The mean log-likelihood of samples at the two values of their units, given `ln_z`; the error is that of ln Z and, where hidden
-/// units are joined, of the runs with each sample held.
+/// ln of the sum over hidden units of e^-E with each sample held, -F(v).
 ///
-/// # Panics
-/// If there are no samples.
-pub fn mean_log_likelihood(machine: &Machine, samples: &[&[f32]], ln_z: LnZ, runs: AisRuns, key: StreamKey, simd: Simd) -> LnZ {
-    assert!(!samples.is_empty(), "no samples");
-    let shape = &machine.shape;
-    if shape.is_restricted() {
-        return LnZ { estimate: -mean_free_energy(machine, samples, simd) - ln_z.estimate, ..ln_z };
+/// Exact, with error 0, of restricted machines and where listing hidden states takes no more of them than `runs` would visit; else by AIS
+/// over the hidden units, below on average.
+pub fn held_ln_z(machine: &Machine, samples: &[&[f32]], runs: AisRuns, key: StreamKey, simd: Simd) -> Vec<LnZ> {
+    let known = |estimate: f64| LnZ { estimate, error: 0.0, effective: f64::NAN };
+    if machine.shape.is_restricted() {
+        let mut found = Vec::with_capacity(samples.len());
+        in_batches(machine, samples, simd, |_, energies| found.extend(energies.iter().map(|f| known(-f))));
+        return found;
     }
+    match exact_held_ln_z(machine, samples, runs.n_runs.saturating_mul(runs.n_betas), simd) {
+        Some(found) => found.into_iter().map(known).collect(),
+        None => held_by_ais(machine, samples, runs, key, simd),
+    }
+}
+
+/// As [`held_ln_z`], by AIS from independent halves to the machine with the sample held.
+pub(super) fn held_by_ais(machine: &Machine, samples: &[&[f32]], runs: AisRuns, key: StreamKey, simd: Simd) -> Vec<LnZ> {
+    let shape = &machine.shape;
     let base: Vec<Vec<f32>> = shape.layers.iter().map(|l| vec![0.0; l.n_units]).collect();
     let ln_z0 = shape.n_hidden() as f64 * ln_two(shape.values, 0.0);
-    let (mut sum, mut variance) = (0.0, 0.0);
+    let mut found = Vec::with_capacity(samples.len());
     let each = (BATCH / runs.n_runs).max(1);
     for (batch, samples) in (0_u32..).zip(samples.chunks(each)) {
         let mut state = LaneState::new(shape, samples.len() * runs.n_runs, 0.0);
@@ -353,15 +335,27 @@ pub fn mean_log_likelihood(machine: &Machine, samples: &[&[f32]], ln_z: LnZ, run
         let shown: Vec<&[f32]> = samples.iter().flat_map(|s| std::iter::repeat_n(*s, runs.n_runs)).collect();
         state.show(shape, shown.into_iter());
         let ln_weights = anneal_all(machine, &mut state, false, &base, runs.n_betas, key, simd);
-        for of_sample in ln_weights.chunks_exact(runs.n_runs) {
-            let held = ln_mean(of_sample, ln_z0);
-            sum += held.estimate;
-            variance += held.error * held.error;
-        }
+        found.extend(ln_weights.chunks_exact(runs.n_runs).map(|of_sample| ln_mean(of_sample, ln_z0)));
     }
-    let n = samples.len() as f64;
-    let error = (ln_z.error * ln_z.error + variance / (n * n)).sqrt();
-    LnZ { estimate: sum / n - ln_z.estimate, error, effective: ln_z.effective }
+    found
+}
+
+/// The mean of -F(v) with its error, of estimates for samples each.
+///
+/// # Panics
+/// If there are none.
+pub fn mean_of(held: &[LnZ]) -> LnZ {
+    assert!(!held.is_empty(), "no samples");
+    let n = held.len() as f64;
+    let sum: f64 = held.iter().map(|h| h.estimate).sum();
+    let variance: f64 = held.iter().map(|h| h.error * h.error).sum();
+    LnZ { estimate: sum / n, error: variance.sqrt() / n, effective: f64::NAN }
+}
+
+/// The mean log-likelihood of samples at the two values of their units, given the mean `held` of their -F(v) and `ln_z`.
+pub fn log_likelihood(held: LnZ, ln_z: LnZ) -> LnZ {
+    let error = (ln_z.error * ln_z.error + held.error * held.error).sqrt();
+    LnZ { estimate: held.estimate - ln_z.estimate, error, effective: ln_z.effective }
 }
 
 /// Lanes of a state are whole vectors, which energies by lane rely on.

@@ -11,8 +11,11 @@ pub mod machine;
 pub mod propagation;
 pub mod readout;
 pub mod state;
+pub mod sums;
 pub mod training;
 
+#[cfg(test)]
+mod likelihood_tests;
 #[cfg(test)]
 mod propagation_tests;
 #[cfg(test)]

@@ -3,22 +3,20 @@
 use super::Ladder;
 use super::exact::Listed;
 use super::gradient::{Gradient, centre, symmetrise};
-use super::likelihood::{AisRuns, ais_ln_z, base_fields, exact_ln_z, free_energies, mean_log_likelihood, pseudo_likelihood};
 use super::machine::{Machine, Path, Shape, UnitValues};
 use super::state::LaneState;
 use super::training::{Negative, Positive, TrainSettings, Trainer};
 use crate::engine::exact::{noise_floor, total_variation};
 use crate::engine::network::optimisers::Course;
 use crate::kernels::simd::Simd;
-use crate::math;
 use crate::random::{StreamKey, SystemTag};
 use crate::snapshot::Snapshot;
 use crate::units::Seed;
 
-const KEY: StreamKey = StreamKey::new(Seed(11), SystemTag::named("boltzmann tests"), 0);
+pub(super) const KEY: StreamKey = StreamKey::new(Seed(11), SystemTag::named("boltzmann tests"), 0);
 
 /// Weights and biases drawn with this standard deviation.
-fn random_machine(shape: Shape, sd: f64, seed: u64) -> Machine {
+pub(super) fn random_machine(shape: Shape, sd: f64, seed: u64) -> Machine {
     let mut machine = Machine::zeroed(shape);
     let mut stream = StreamKey::new(Seed(seed), SystemTag::named("random machine"), 0).stream();
     for row in machine.weights.iter_mut().chain(&mut machine.biases) {
@@ -30,11 +28,11 @@ fn random_machine(shape: Shape, sd: f64, seed: u64) -> Machine {
     machine
 }
 
-fn shapes(values: UnitValues) -> [Shape; 3] {
+pub(super) fn shapes(values: UnitValues) -> [Shape; 3] {
     [Shape::restricted(4, 3, values), Shape::deep(&[4, 3, 2], values), Shape::general(3, 3, values)]
 }
 
-const BOTH: [UnitValues; 2] = [UnitValues::ZeroOne, UnitValues::PlusMinus];
+pub(super) const BOTH: [UnitValues; 2] = [UnitValues::ZeroOne, UnitValues::PlusMinus];
 
 /// The index of each used lane among the listed states.
 fn states(state: &LaneState, shape: &Shape) -> Vec<usize> {
@@ -54,7 +52,7 @@ fn zeros(shape: &Shape) -> Vec<Vec<f32>> {
 }
 
 /// Three different samples, not all equally frequent.
-fn samples(shape: &Shape, n: usize) -> Vec<Vec<f32>> {
+pub(super) fn samples(shape: &Shape, n: usize) -> Vec<Vec<f32>> {
     let low = shape.values.low();
     let bit = |pattern: usize, k: usize| if pattern >> k & 1 == 1 { 1.0 } else { low };
     (0..n).map(|i| (0..shape.n_visible()).map(|k| bit([0b0011, 0b0101, 0b0011, 0b1110][i % 4], k)).collect()).collect()
@@ -282,66 +280,6 @@ fn swaps_keep_the_cold_distribution_and_a_wrong_sign_does_not() {
     assert!(spread < 0.05, "rungs are spaced to equal swap rates: {rates:?}");
     let (wrong, _) = run(-1.0);
     assert!(wrong > 2.0 * floor, "swaps with the wrong sign go unnoticed: {wrong}");
-}
-
-#[test]
-fn annealed_importance_sampling_has_the_error_it_says() {
-    let shape = Shape::restricted(12, 8, UnitValues::ZeroOne);
-    let machine = random_machine(shape.clone(), 0.7, 7);
-    let exact = exact_ln_z(&machine, Simd::best()).expect("8 hidden units");
-    assert!((exact - Listed::new(&machine).ln_z()).abs() < 1e-5);
-    let base = base_fields(&shape, &[0.5, 0.2, 0.4, 0.5, 0.6, 0.5, 0.5, 0.9, 0.5, 0.5, 0.3, 0.5]);
-    let z = |seed: u64| {
-        let found = ais_ln_z(&machine, &base, AisRuns { n_runs: 64, n_betas: 60 }, StreamKey { seed: Seed(seed), ..KEY }, Simd::best());
-        (found.estimate - exact) / found.error
-    };
-    let scores: Vec<f64> = (0..60).map(z).collect();
-    let mean = scores.iter().sum::<f64>() / 60.0;
-    let sd = (scores.iter().map(|z| (z - mean) * (z - mean)).sum::<f64>() / 59.0).sqrt();
-    assert!(mean.abs() < 5.0 / 60.0_f64.sqrt() && (0.6..1.5).contains(&sd), "z has mean {mean}, sd {sd}");
-}
-
-#[test]
-fn log_likelihoods_are_the_exact_ones_within_their_errors() {
-    for values in BOTH {
-        for shape in shapes(values) {
-            let machine = random_machine(shape.clone(), 0.8, 8);
-            let listed = Listed::new(&machine);
-            let samples = samples(&shape, 4);
-            let shown: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
-            let exact = samples.iter().map(|s| listed.log_likelihood(s)).sum::<f64>() / 4.0;
-            let runs = AisRuns { n_runs: 256, n_betas: 50 };
-            let base = base_fields(&shape, &vec![0.4; shape.n_visible()]);
-            let ln_z = ais_ln_z(&machine, &base, runs, KEY, Simd::best());
-            assert!((ln_z.estimate - listed.ln_z()).abs() < 5.0 * ln_z.error, "{ln_z:?} for {}", listed.ln_z());
-            let found = mean_log_likelihood(&machine, &shown, ln_z, runs, KEY, Simd::best());
-            assert!((found.estimate - exact).abs() < 5.0 * found.error && found.error < 0.1, "{shape:?}: {found:?} for {exact}");
-            if shape.is_restricted() {
-                let mut state = LaneState::new(&shape, 4, 0.0);
-                state.show(&shape, shown.iter().copied());
-                let mean = -free_energies(&machine, &state, Simd::best()).iter().sum::<f64>() / 4.0 - listed.ln_z();
-                assert!((mean - exact).abs() < 1e-5, "{mean} for {exact}");
-            }
-        }
-    }
-}
-
-#[test]
-fn pseudo_likelihood_is_the_mean_over_units() {
-    let shape = Shape::restricted(5, 3, UnitValues::ZeroOne);
-    let machine = random_machine(shape.clone(), 1.0, 9);
-    let listed = Listed::new(&machine);
-    let sample = [1.0, 0.0, 0.0, 1.0, 1.0];
-    let exact: f64 = (0..5)
-        .map(|k| {
-            let mut other = sample;
-            other[k] = 1.0 - other[k];
-            -math::ln_1p(math::exp(listed.log_likelihood(&other) - listed.log_likelihood(&sample)))
-        })
-        .sum();
-    let many = vec![&sample[..]; 20_000];
-    let found = pseudo_likelihood(&machine, &many, KEY, Simd::best());
-    assert!((found - exact).abs() < 0.05, "{found} for {exact}");
 }
 
 #[test]

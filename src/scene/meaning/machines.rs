@@ -3,7 +3,7 @@
 use crate::engine::boltzmann::{AisRuns, Negative, Positive, PropagationSettings, TrainSettings};
 use crate::engine::network::optimisers::{Course, Schedule, SettingError};
 use crate::thermo::boltzmann::{LikelihoodBy, LikelihoodSettings, ReadoutSettings};
-use crate::thermo::{EquilibriumPropagation, SpinValues, TrainBoltzmann};
+use crate::thermo::{EquilibriumPropagation, LearningPace, SpinValues, TrainBoltzmann};
 use crate::topology::nearest::did_you_mean;
 use crate::units::Seed;
 
@@ -13,7 +13,7 @@ use super::super::checked_network::Data;
 use super::super::code::Code;
 use super::super::preflight::Preflight;
 use super::super::wire::{
-    BoltzmannRuleWire, EquilibriumPropagationWire, HiddenWire, LikelihoodWire, RateWire, ReadoutWire, SceneWire, SystemWire,
+    BoltzmannRuleWire, EquilibriumPropagationWire, HiddenWire, LearningWire, LikelihoodWire, RateWire, ReadoutWire, SceneWire, SystemWire,
     TrainBoltzmannWire,
 };
 use super::Checker;
@@ -22,10 +22,14 @@ use super::spin_network::index;
 /// Steps of a run, if neither the scene nor its system says.
 const DEFAULT_STEPS: u64 = 100;
 
-/// When a system runs, as both kinds say it.
-struct When {
+/// When a system learns and how fast, as both kinds say it.
+struct Learning {
+    /// Steps of the run.
     steps: u64,
-    n_updates: u64,
+    pace: LearningPace,
+    course: Course,
+    momentum: f32,
+    decay: f32,
 }
 
 impl Checker<'_> {
@@ -108,31 +112,42 @@ impl Checker<'_> {
         Course { rate: self.within(&at("rate"), rate, 1e-12, 1e6), schedule, warm_up }
     }
 
-    /// The steps of the run and the updates of the window.
-    fn when(
-        &mut self,
-        path: &str,
-        (every, from, until): (u64, u64, Option<u64>),
-        updates: (u64, Option<u64>),
-        data: Option<&Data>,
-        steps: Option<u64>,
-    ) -> When {
-        let every = u64::from(self.count(&format!("{path}.every"), every, 1));
-        let steps = steps.or(until).unwrap_or_else(|| from.saturating_add(DEFAULT_STEPS)).max(1);
-        let end = until.unwrap_or(steps);
-        if end <= from {
-            self.complain(Code::OutOfRange, &format!("{path}.until"), format!("the window runs from {from} to {end}"))
+    /// The steps of the run, the pace of learning, and the rate over the updates of its window.
+    fn learning(&mut self, path: &str, w: &LearningWire, data: Option<&Data>, steps: Option<u64>) -> Learning {
+        let at = |field: &str| format!("{path}.{field}");
+        let batch = self.count(&at("batch"), w.batch, 1);
+        let updates_per_step = w.updates_per_step.map(|n| u64::from(self.count(&at("updates_per_step"), n, 1)));
+        let every = u64::from(self.count(&at("every"), w.every, 1));
+        let steps = steps.or(w.until).unwrap_or_else(|| w.from.saturating_add(DEFAULT_STEPS)).max(1);
+        let end = w.until.unwrap_or(steps);
+        if end <= w.from {
+            self.complain(Code::OutOfRange, &at("until"), format!("the window runs from {} to {end}", w.from))
                 .advise("until is the step after the last one, above from");
-        } else if until.is_some_and(|until| until > steps) {
+        } else if w.until.is_some_and(|until| until > steps) {
             self.complain(Code::CutShort, "steps", format!("the window ends at step {end}, and the run has {steps} steps"));
         }
-        let (batch, per_step) = updates;
         let n_train = data.map_or(1, |d| {
             let n = d.samples.n_samples();
             if d.test.is_some() { n } else { n - ((d.test_share * n as f64).ceil() as usize).min(n.saturating_sub(1)) }
         }) as u64;
-        let per_step = per_step.unwrap_or_else(|| n_train.div_ceil(batch.max(1)).max(1));
-        When { steps, n_updates: end.saturating_sub(from).div_ceil(every).saturating_mul(per_step).max(1) }
+        let per_step = updates_per_step.unwrap_or_else(|| n_train.div_ceil(u64::from(batch).max(1)).max(1));
+        let n_updates = end.saturating_sub(w.from).div_ceil(every).saturating_mul(per_step).max(1);
+        let pace = LearningPace {
+            every,
+            from: w.from,
+            until: w.until,
+            last_step: Some(steps - 1),
+            batch: index(batch.into()),
+            updates_per_step,
+            measure_every: w.measure_every,
+        };
+        Learning {
+            steps,
+            pace,
+            course: self.course(path, w.rate, w.schedule, w.warm_up, n_updates),
+            momentum: self.within(&at("momentum"), w.momentum, 0.0, 0.9999) as f32,
+            decay: self.within(&at("decay"), w.decay, 0.0, 1e6) as f32,
+        }
     }
 
     /// The population called `name`, which has to be there.
@@ -140,7 +155,8 @@ impl Checker<'_> {
         let is_known = populations.iter().any(|p| p.name == name);
         if !is_known {
             let near = did_you_mean(name, populations.iter().map(|p| p.name.as_str()));
-            self.complain(Code::UnknownPopulation, path, format!("no population \"{name}\"{near}"));
+            self.complain(Code::UnknownPopulation, path, format!("no population \"{name}\"{near}"))
+                .advise("name a population of the scene");
         }
         is_known
     }
@@ -167,9 +183,7 @@ impl Checker<'_> {
         for name in &visible {
             self.known(&at("visible"), name, populations);
         }
-        let batch = self.count(&at("batch"), w.batch, 1);
-        let updates_per_step = w.updates_per_step.map(|n| u64::from(self.count(&at("updates_per_step"), n, 1)));
-        let when = self.when(path, (w.every, w.from, w.until), (batch.into(), updates_per_step), data, steps);
+        let learning = self.learning(path, &w.learning(), data, steps);
         let negative = match w.rule {
             BoltzmannRuleWire::Contrastive(c) => Negative::FromData { sweeps: self.count(&at("rule.sweeps"), c.sweeps, 1) },
             BoltzmannRuleWire::Persistent(p) => Negative::Persistent {
@@ -192,9 +206,9 @@ impl Checker<'_> {
             positive,
             is_centred: w.centred,
             offset_rate: self.within(&at("offset_rate"), w.offset_rate, 0.0, 1.0) as f32,
-            course: self.course(path, w.rate, w.schedule, w.warm_up, when.n_updates),
-            momentum: self.within(&at("momentum"), w.momentum, 0.0, 0.9999) as f32,
-            decay: self.within(&at("decay"), w.decay, 0.0, 1e6) as f32,
+            course: learning.course,
+            momentum: learning.momentum,
+            decay: learning.decay,
         };
         let likelihood = match w.likelihood {
             LikelihoodWire::Off => None,
@@ -215,22 +229,9 @@ impl Checker<'_> {
                 iterations: self.count(&at("readout.iterations"), l.iterations, 1),
             }),
         };
-        let settings = TrainBoltzmann {
-            every: w.every.max(1),
-            from: w.from,
-            until: w.until,
-            last_step: Some(when.steps - 1),
-            visible,
-            values: values(populations),
-            rule,
-            batch: index(batch.into()),
-            updates_per_step,
-            measure_every: w.measure_every,
-            likelihood,
-            readout,
-        };
+        let settings = TrainBoltzmann { pace: learning.pace, visible, values: values(populations), rule, likelihood, readout };
         self.settings_hold(path, start, settings.validate());
-        Some((MachineSystem::Boltzmann(settings), when.steps))
+        Some((MachineSystem::Boltzmann(settings), learning.steps))
     }
 
     fn propagation(
@@ -250,33 +251,19 @@ impl Checker<'_> {
             self.complain(Code::Unsupported, &at("output"), format!("\"{output}\" is input and output"))
                 .advise("name two populations, or add one for the targets");
         }
-        let batch = self.count(&at("batch"), w.batch, 1);
-        let updates_per_step = w.updates_per_step.map(|n| u64::from(self.count(&at("updates_per_step"), n, 1)));
-        let when = self.when(path, (w.every, w.from, w.until), (batch.into(), updates_per_step), data, steps);
+        let learning = self.learning(path, &w.learning(), data, steps);
         let rule = PropagationSettings {
             pull: self.within(&at("pull"), w.pull, 1e-6, 1.0) as f32,
             is_symmetric: w.symmetric,
             free_iterations: self.count(&at("free_iterations"), w.free_iterations, 1),
             pulled_iterations: self.count(&at("pulled_iterations"), w.pulled_iterations, 1),
-            course: self.course(path, w.rate, w.schedule, w.warm_up, when.n_updates),
-            momentum: self.within(&at("momentum"), w.momentum, 0.0, 0.9999) as f32,
-            decay: self.within(&at("decay"), w.decay, 0.0, 1e6) as f32,
+            course: learning.course,
+            momentum: learning.momentum,
+            decay: learning.decay,
         };
-        let settings = EquilibriumPropagation {
-            every: w.every.max(1),
-            from: w.from,
-            until: w.until,
-            last_step: Some(when.steps - 1),
-            input,
-            output,
-            values: values(populations),
-            rule,
-            batch: index(batch.into()),
-            updates_per_step,
-            measure_every: w.measure_every,
-        };
+        let settings = EquilibriumPropagation { pace: learning.pace, input, output, values: values(populations), rule };
         self.settings_hold(path, start, settings.validate());
-        Some((MachineSystem::Propagation(settings), when.steps))
+        Some((MachineSystem::Propagation(settings), learning.steps))
     }
 }
 

@@ -12,6 +12,7 @@ mod sample_structure;
 mod spin_network;
 mod spin_systems;
 mod structure;
+mod structure_terms;
 mod wirings;
 
 use std::collections::BTreeSet;

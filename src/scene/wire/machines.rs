@@ -4,70 +4,101 @@ use serde::Deserialize;
 
 use super::learning::RateWire;
 
-/// `TrainBoltzmann(rule: Persistent(particles: 64), rate: 0.05)`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainBoltzmannWire {
-    /// Runs at every so many steps of its window.
+/// What every system says by which spins learn.
+#[derive(Clone, Copy, Debug)]
+pub struct LearningWire {
     pub every: u64,
-    /// First step at which it runs.
     pub from: u64,
-    /// Step from which on it no longer runs; to the end if left out.
     pub until: Option<u64>,
-    /// Populations that show samples, features in this order; the first population if left out.
-    pub visible: Vec<String>,
-    /// Where averages without data come from.
-    pub rule: BoltzmannRuleWire,
-    /// How hidden units are found with data held; restricted machines know them.
-    pub hidden: HiddenWire,
-    /// True to centre the gradient.
-    pub centred: bool,
-    /// Share of a batch's means in the running offsets.
-    pub offset_rate: f64,
-    /// The learning rate.
     pub rate: f64,
-    /// How it falls.
     pub schedule: RateWire,
-    /// Updates over which it rises.
     pub warm_up: u64,
-    /// Share of the last step that goes on.
     pub momentum: f64,
-    /// Weight decay.
     pub decay: f64,
-    /// Samples of an update.
     pub batch: u64,
-    /// Updates of a step; an epoch if left out.
     pub updates_per_step: Option<u64>,
-    /// Steps between reconstruction errors, pseudo-likelihoods and free energies; 0 for the last step alone.
     pub measure_every: u64,
-    /// The log-likelihood of training and test samples.
-    pub likelihood: LikelihoodWire,
-    /// Classes from hidden units.
-    pub readout: ReadoutWire,
 }
 
-impl Default for TrainBoltzmannWire {
-    fn default() -> Self {
-        TrainBoltzmannWire {
-            every: 1,
-            from: 0,
-            until: None,
-            visible: Vec::new(),
-            rule: BoltzmannRuleWire::default(),
-            hidden: HiddenWire::default(),
-            centred: true,
-            offset_rate: 0.01,
-            rate: 0.05,
-            schedule: RateWire::Constant,
-            warm_up: 0,
-            momentum: 0.0,
-            decay: 0.0,
-            batch: 64,
-            updates_per_step: None,
-            measure_every: 1,
-            likelihood: LikelihoodWire::Off,
-            readout: ReadoutWire::Off,
+/// Writes the struct of a system by which spins learn: its own fields between those that all have, which serde cannot flatten
+/// where unknown fields are refused.
+macro_rules! learning_system {
+    ($(#[$doc:meta])* $name:ident, rate: $rate:expr, { $($(#[$own_doc:meta])* $own:ident: $type:ty = $default:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            /// Runs at every so many steps of its window.
+            pub every: u64,
+            /// First step at which it runs.
+            pub from: u64,
+            /// Step from which on it no longer runs; to the end if left out.
+            pub until: Option<u64>,
+            $($(#[$own_doc])* pub $own: $type,)*
+            /// The learning rate.
+            pub rate: f64,
+            /// How it falls.
+            pub schedule: RateWire,
+            /// Updates over which it rises.
+            pub warm_up: u64,
+            /// Share of the last step that goes on.
+            pub momentum: f64,
+            /// Weight decay.
+            pub decay: f64,
+            /// Samples of an update.
+            pub batch: u64,
+            /// Updates of a step; an epoch if left out.
+            pub updates_per_step: Option<u64>,
+            /// Steps between the usual measures; 0 for the last step alone.
+            pub measure_every: u64,
         }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name {
+                    every: 1,
+                    from: 0,
+                    until: None,
+                    $($own: $default,)*
+                    rate: $rate,
+                    schedule: RateWire::Constant,
+                    warm_up: 0,
+                    momentum: 0.0,
+                    decay: 0.0,
+                    batch: 64,
+                    updates_per_step: None,
+                    measure_every: 1,
+                }
+            }
+        }
+
+        impl $name {
+            /// What it says as every such system does.
+            pub fn learning(&self) -> LearningWire {
+                let &$name { every, from, until, rate, schedule, warm_up, momentum, decay, batch, updates_per_step, measure_every, .. } = self;
+                LearningWire { every, from, until, rate, schedule, warm_up, momentum, decay, batch, updates_per_step, measure_every }
+            }
+        }
+    };
+}
+
+learning_system! {
+    /// `TrainBoltzmann(rule: Persistent(particles: 64), rate: 0.05)`.
+    TrainBoltzmannWire, rate: 0.05, {
+        /// Populations that show samples, features in this order; the first population if left out.
+        visible: Vec<String> = Vec::new(),
+        /// Where averages without data come from.
+        rule: BoltzmannRuleWire = BoltzmannRuleWire::default(),
+        /// How hidden units are found with data held; restricted machines know them.
+        hidden: HiddenWire = HiddenWire::default(),
+        /// True to centre the gradient.
+        centred: bool = true,
+        /// Share of a batch's means in the running offsets.
+        offset_rate: f64 = 0.01,
+        /// The log-likelihood of training and test samples.
+        likelihood: LikelihoodWire = LikelihoodWire::Off,
+        /// Classes from hidden units.
+        readout: ReadoutWire = ReadoutWire::Off,
     }
 }
 
@@ -159,7 +190,7 @@ pub enum LikelihoodWire {
     /// Not measured.
     #[default]
     Off,
-    /// By the sum over all states of the smaller layer, of machines of two layers.
+    /// By the sum over all states of the layers that leave the others independent; by AIS if these have more than 20 units.
     Exact(ExactWire),
     /// By annealed importance sampling.
     Ais(MachineAisWire),
@@ -219,66 +250,20 @@ impl Default for LogisticWire {
     }
 }
 
-/// `EquilibriumPropagation(output: "digit", pull: 0.5)`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EquilibriumPropagationWire {
-    /// Runs at every so many steps of its window.
-    pub every: u64,
-    /// First step at which it runs.
-    pub from: u64,
-    /// Step from which on it no longer runs; to the end if left out.
-    pub until: Option<u64>,
-    /// The population that shows features; the first one if left out.
-    pub input: Option<String>,
-    /// The population that has targets; the last one if left out.
-    pub output: Option<String>,
-    /// Strength of the pull towards the targets.
-    pub pull: f64,
-    /// True to compare a pull with a push, false with no pull.
-    pub symmetric: bool,
-    /// Iterations in which the network settles freely.
-    pub free_iterations: u64,
-    /// Iterations in which it settles under a pull.
-    pub pulled_iterations: u64,
-    /// The learning rate.
-    pub rate: f64,
-    /// How it falls.
-    pub schedule: RateWire,
-    /// Updates over which it rises.
-    pub warm_up: u64,
-    /// Share of the last step that goes on.
-    pub momentum: f64,
-    /// Weight decay.
-    pub decay: f64,
-    /// Samples of an update.
-    pub batch: u64,
-    /// Updates of a step; an epoch if left out.
-    pub updates_per_step: Option<u64>,
-    /// Steps between measures of all answers; 0 for the last step alone.
-    pub measure_every: u64,
-}
-
-impl Default for EquilibriumPropagationWire {
-    fn default() -> Self {
-        EquilibriumPropagationWire {
-            every: 1,
-            from: 0,
-            until: None,
-            input: None,
-            output: None,
-            pull: 0.5,
-            symmetric: true,
-            free_iterations: 20,
-            pulled_iterations: 10,
-            rate: 0.5,
-            schedule: RateWire::Constant,
-            warm_up: 0,
-            momentum: 0.0,
-            decay: 0.0,
-            batch: 64,
-            updates_per_step: None,
-            measure_every: 1,
-        }
+learning_system! {
+    /// `EquilibriumPropagation(output: "digit", pull: 0.5)`.
+    EquilibriumPropagationWire, rate: 0.5, {
+        /// The population that shows features; the first one if left out.
+        input: Option<String> = None,
+        /// The population that has targets; the last one if left out.
+        output: Option<String> = None,
+        /// Strength of the pull towards the targets.
+        pull: f64 = 0.5,
+        /// True to compare a pull with a push, false with no pull.
+        symmetric: bool = true,
+        /// Iterations in which the network settles freely.
+        free_iterations: u64 = 20,
+        /// Iterations in which it settles under a pull.
+        pulled_iterations: u64 = 10,
     }
 }

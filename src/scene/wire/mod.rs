@@ -25,7 +25,9 @@ pub use learning::{
     AnnealWeightsWire, ClipWire, DecayWire, HeatBatchWire, HeatMethodWire, HeatScheduleWire, OptimiserWire, RateWire, StraightThroughWire,
     TrainGradientWire, VisitOrderWire,
 };
-pub use machines::{BoltzmannRuleWire, EquilibriumPropagationWire, HiddenWire, LikelihoodWire, ReadoutWire, TrainBoltzmannWire};
+pub use machines::{
+    BoltzmannRuleWire, EquilibriumPropagationWire, HiddenWire, LearningWire, LikelihoodWire, ReadoutWire, TrainBoltzmannWire,
+};
 pub use network::{BiasesWire, DirectedWire, NeuronsWire, PatternWire, PlacementWire, RoleWire, UnitWire, WeightsWire};
 pub use plasticity::{
     BcmWire, CandidateWire, CurveWire, DestroysWire, GrowHebbianWire, GrowHomeostaticWire, HebbWire, LesionWire, LiveSourceWire, LiveWire,
@@ -33,7 +35,7 @@ pub use plasticity::{
 };
 pub use sample_structure::{CandidatesWire, CourseWire, SampleStructureWire, StartWire};
 pub use scene::{PopulationWire, ProductsWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
-pub use structure::{AnnealStructureWire, BirthsWire, DegreesWire, DensityWire, PresetWire, SlabWire};
+pub use structure::{AnnealStructureWire, BirthsWire, DegreeCostWire, DegreesWire, DensityWire, PresetWire, SharesWire, SlabWire};
 pub use systems::{
     AisWire, AnnealWire, BetaStepsWire, ClustersWire, CoolingWire, CycleWire, OptimiseWire, PopulationAnnealWire, RandomnessWire,
     RecallWire, RuleWire, SampleWire, ScanWire, SystemWire, TemperWire,
