@@ -67,7 +67,7 @@ pub(super) fn ln_sums(machine: &Machine, listed: &[bool], held: Option<&[&[f32]]
         for l in (0..listed.len()).filter(|&l| listed[l]) {
             for row in state.layer_mut(l).chunks_exact_mut(n_lanes) {
                 for (lane, x) in row.iter_mut().enumerate() {
-                    *x = if (start + lane) % n_states >> unit & 1 == 1 { 1.0 } else { low };
+                    *x = if (start + lane) >> unit & 1 == 1 { 1.0 } else { low };
                 }
                 unit += 1;
             }
@@ -75,7 +75,8 @@ pub(super) fn ln_sums(machine: &Machine, listed: &[bool], held: Option<&[&[f32]]
         // 2. -E of the others, and the product of sums.
         let mut found: Vec<f64> = machine.energies(&state, simd).iter().map(|e| -e).collect();
         for (l, layer) in shape.layers.iter().enumerate() {
-            if !listed[l] && !(held.is_some() && layer.is_visible) {
+            let is_given = listed[l] || held.is_some() && layer.is_visible;
+            if !is_given {
                 machine.fields_between(l, &state, &mut fields, simd);
                 add_ln_two(shape.values, &mut fields, n_lanes, &mut found, simd);
             }
