@@ -268,6 +268,12 @@ fn resumed_runs_and_any_number_of_threads_have_the_same_bits() {
         resumed.load(&saved).unwrap();
         resumed.run(9).unwrap();
         assert_eq!(resumed.state_hash(), whole.state_hash(), "{k}");
+        // What the run holds of its own future is forgotten.
+        let mut again = make();
+        again.run(13).unwrap();
+        again.load(&saved).unwrap();
+        again.run(9).unwrap();
+        assert_eq!(again.state_hash(), whole.state_hash(), "{k}");
         for n_threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
             let hash = pool.install(|| {
@@ -277,6 +283,60 @@ fn resumed_runs_and_any_number_of_threads_have_the_same_bits() {
             });
             assert_eq!(hash, whole.state_hash(), "{k} on {n_threads} threads");
         }
+    }
+}
+
+/// Writes no new value anywhere, but says that it does, so that everything is read anew.
+fn touch(mut neurons: Neurons<&mut Activation>, mut synapses: Synapses<&mut Weight>) {
+    neurons.iter_mut();
+    synapses.iter_mut();
+}
+
+/// At some steps, before the moves: a spin turns; a weight grows; a synapse dies, and then one dies while another is born.
+fn meddle(
+    step: Res<StepCount>,
+    (births, deaths): (Res<Births>, Res<Deaths>),
+    mut neurons: Neurons<&mut Activation>,
+    mut synapses: Synapses<(&Source, &Target, &mut Weight)>,
+) {
+    let a = ProjectionIdx(0);
+    match step.0 {
+        3 => neurons.get_mut(PopulationIdx(0)).unwrap()[10].0 *= -1.0,
+        6 => synapses.iter_mut().next().unwrap().1.2[0].0 *= 1.5,
+        8 => {
+            let (idx, _) = synapses.iter_mut().next().unwrap();
+            deaths.synapse(idx, 0);
+        }
+        10 => {
+            let Some((sources, targets, _)) = synapses.get_mut(a) else { return };
+            let lives = |k: u32| sources.iter().zip(targets).any(|(s, t)| (s.row() as u32, t.row() as u32) == (k, k + 1));
+            if let Some(k) = (0..4).find(|&k| !lives(k)) {
+                births.synapse(SynapseBirth { projection: a, source: k.into(), target: (k + 1).into(), weight: 0.5 });
+                deaths.synapse(a, 0);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn what_is_held_between_steps_is_what_the_columns_hold_whoever_writes_them() {
+    for (k, settings) in variants(sheet(0).1).into_iter().enumerate() {
+        let hash = |is_touched: bool, is_meddled: bool| {
+            let mut sim = sheet(7).0;
+            attach(&mut sim, settings.clone()).unwrap();
+            if is_touched {
+                sim.add_systems(Phase::Sense, touch);
+            }
+            if is_meddled {
+                sim.add_systems(Phase::Edit, meddle);
+            }
+            sim.run(14).unwrap();
+            sim.state_hash()
+        };
+        assert_eq!(hash(true, false), hash(false, false), "{k}");
+        assert_eq!(hash(true, true), hash(false, true), "{k}: somebody else wrote");
+        assert_ne!(hash(false, true), hash(false, false), "{k}: what somebody else writes shows");
     }
 }
 

@@ -10,8 +10,9 @@
 //! U - T S_conf, `degree_entropy`, `agreement` (share of the synapses that join equal spins), `components` and
 //! `largest_component` (its share of the neurons).
 //!
-//! What is held between steps is a workspace: fields are summed anew from the couplings in each step, in the order of candidates,
-//! so that a resumed run has the same bits.
+//! What is held between steps is a workspace: fields are summed anew from the couplings at the end of each step, in the order of
+//! candidates, so that a resumed run has the same bits. A step costs its sweeps, O(log M) a move, one refreshing of the fields and
+//! one look at the graph for the metrics; what the columns hold is read anew only if somebody else has written them.
 
 use bevy_ecs::resource::Resource;
 use bevy_ecs::schedule::IntoScheduleConfigs;
@@ -27,7 +28,7 @@ use crate::engine::structure::{Account, LiveSpins, Preset, Score, Structure, Str
 use crate::phases::Phase;
 use crate::random::{BLOCK, StreamKey, SystemTag};
 use crate::simulation::Simulation;
-use crate::topology::{Births, Deaths, Fabric, Neurons, Synapses};
+use crate::topology::{Births, Deaths, Fabric, Neurons, SynapseBirth, Synapses};
 
 use super::recall::Recall;
 use super::spin_network::SpinNetwork;
@@ -35,12 +36,14 @@ use super::spin_network::SpinNetwork;
 mod measures;
 mod settings;
 mod sites;
+mod workspace;
 
 pub use measures::WiringProgress;
 pub use settings::{Course, WiringCandidates, WiringError, WiringSettings};
 
 use measures::report_graph;
-use sites::{Rows, Sites};
+use sites::{Site, Sites};
+use workspace::{Kept, Recorded, Workspace};
 
 /// Who moves spins and wiring, and by which candidates.
 #[derive(Resource)]
@@ -78,6 +81,7 @@ pub fn attach(sim: &mut Simulation, settings: WiringSettings) -> Result<(), Wiri
     };
     let n_neurons = wirer.sites.candidates().n_neurons();
     sim.insert_resource(wirer);
+    sim.insert_resource(Workspace::default());
     sim.state(WiringProgress::new(n_neurons));
     sim.add_systems(Phase::Anneal, sample_wiring.run_if(wiring_is_due));
     Ok(())
@@ -113,7 +117,7 @@ type SynapseColumns<'w, 's> = Synapses<'w, 's, (&'static Source, &'static Target
 
 #[expect(clippy::too_many_arguments, reason = "a system names what it reads and writes")]
 fn sample_wiring(
-    wirer: Res<Wirer>,
+    (wirer, mut workspace): (Res<Wirer>, ResMut<Workspace>),
     mut progress: ResMut<WiringProgress>,
     mut neurons: SpinColumns,
     mut synapses: SynapseColumns,
@@ -129,10 +133,23 @@ fn sample_wiring(
     // 1. Structure and spins as the columns hold them.
     sites.check_neurons(&fabric)?;
     let is_first = progress.iteration() == 0;
-    let (mut structure, rows) = read_structure(&wirer, is_first, &fabric, &mut synapses)?;
+    let kept = if is_first { Kept::Nothing } else { workspace.take(sites, &fabric) };
     let key = |name: &str| StreamKey::new(seed.0, SystemTag::named(name), step.0);
-    let spins = Spins::read(sites, &mut neurons);
-    let mut live = spins.with_couplings(&structure, (is_first && settings.random_start).then(|| key("wiring/start")));
+    let start = (is_first && settings.random_start).then(|| key("wiring/start"));
+    let (mut structure, mut live, cleared) = match kept {
+        Kept::All(structure, live) => (structure, live, Vec::new()),
+        Kept::Synapses(structure, mut live) => {
+            let Spins { biases, spins, is_clamped } = Spins::read(sites, &mut neurons);
+            live.place(biases, spins, is_clamped);
+            (structure, live, Vec::new())
+        }
+        Kept::Nothing => {
+            let (structure, cleared) = read_structure(&wirer, is_first, &fabric, &mut synapses)?;
+            let Spins { biases, spins, is_clamped } = Spins::read(sites, &mut neurons).started_by(start);
+            let live = LiveSpins::new(&structure, biases, spins, is_clamped);
+            (structure, live, cleared)
+        }
+    };
     // 2. Sweeps and moves at one temperature.
     for sweep in 0..settings.sweeps {
         live.sweep(t, key("wiring/spins").sweep(sweep));
@@ -150,9 +167,15 @@ fn sample_wiring(
     refresh(&mut live);
     // 3. Columns, births and deaths.
     write_spins(sites, &mut neurons, live.spins());
-    write_structure(sites, &mut synapses, &structure, &rows, (&births, &deaths));
+    let mut touched = live.take_touched();
+    if !cleared.is_empty() {
+        touched.extend(cleared);
+        touched.sort_unstable();
+        touched.dedup();
+    }
+    let recorded = write_structure(sites, &fabric, &mut synapses, &structure, &touched, (&births, &deaths));
     // 4. The books.
-    let fields = spins.field_energy(live.spins());
+    let fields = live.field_energy();
     let account = Account::of(&structure, live.energy(), now, t);
     ledger.set("couplings", live.energy() - fields);
     ledger.set("fields", fields);
@@ -166,50 +189,79 @@ fn sample_wiring(
     progress.report(&metrics);
     report_graph(&structure, &live, &account, &made, &metrics);
     metrics.set(FINISHED, f64::from(u8::from(progress.iteration() >= settings.n_iterations())));
+    workspace.hold(structure, live, sites, &fabric, &recorded);
     Ok(())
 }
 
-/// The structure that the synapses are, empty where it starts so, and the candidate of each of their rows.
-fn read_structure(wirer: &Wirer, is_first: bool, fabric: &Fabric, synapses: &mut SynapseColumns) -> Result<(Structure, Rows), WiringError> {
+/// The structure that the synapses are, or none where it starts so, and the candidates that were cleared for that.
+fn read_structure(
+    wirer: &Wirer,
+    is_first: bool,
+    fabric: &Fabric,
+    synapses: &mut SynapseColumns,
+) -> Result<(Structure, Vec<u32>), WiringError> {
     let Wirer { settings, sites, scores } = wirer;
     let slab = if is_first { settings.first_slab() } else { settings.structure.slab };
-    let mut rows = Rows::new();
     let mut living: Vec<(u32, f32)> = Vec::new();
     for (projection, (sources, targets, weights)) in synapses.iter_mut().filter(|(p, _)| sites.owns(*p)) {
-        let first = living.len();
         for ((&source, &target), weight) in sources.iter().zip(targets).zip(&*weights) {
             let candidate = sites.candidate(fabric, projection, (source, target, weight.0), slab)?;
             living.push((candidate, weight.0));
         }
-        rows.push((projection, living[first..].iter().map(|(c, _)| *c).collect()));
     }
+    let mut cleared = Vec::new();
     if is_first && settings.starts_empty {
-        living.clear();
+        cleared = living.drain(..).map(|(candidate, _)| candidate).collect();
     }
     let mut structure = Structure::with_living(sites.candidates().clone(), living);
     if !scores.is_empty() {
         structure.set_scores(scores.clone());
     }
-    Ok((structure, rows))
+    Ok((structure, cleared))
 }
 
-/// Weights of what still lives, and births and deaths of what has changed.
-fn write_structure(sites: &Sites, synapses: &mut SynapseColumns, structure: &Structure, rows: &Rows, (births, deaths): (&Births, &Deaths)) {
-    let mut was_alive = vec![false; structure.n_candidates()];
-    for (projection, candidates) in rows {
-        let Some((_, _, weights)) = synapses.get_mut(*projection) else { continue };
-        let mut dead = Vec::new();
-        for (row, (&candidate, weight)) in candidates.iter().zip(weights).enumerate() {
-            was_alive[candidate as usize] = true;
-            if structure.is_alive(candidate) {
-                weight.0 = structure.weight(candidate);
-            } else {
-                dead.push(row as u32);
+/// Weights, births and deaths of the candidates that were `touched`; returns what was recorded for each home.
+fn write_structure(
+    sites: &Sites,
+    fabric: &Fabric,
+    synapses: &mut SynapseColumns,
+    structure: &Structure,
+    touched: &[u32],
+    (births, deaths): (&Births, &Deaths),
+) -> Vec<Recorded> {
+    let mut by_home: Vec<Vec<(u32, Site)>> = sites.projections().map(|_| Vec::new()).collect();
+    for &candidate in touched {
+        let site = sites.site(candidate);
+        by_home[site.home].push((candidate, site));
+    }
+    let mut recorded = Vec::new();
+    for (idx, touched) in sites.projections().zip(by_home) {
+        let (mut born, mut dead) = (Vec::new(), Vec::new());
+        let projection = fabric.projection(idx);
+        let mut columns = if touched.is_empty() { None } else { synapses.get_mut(idx) };
+        for (candidate, Site { source, target, .. }) in touched {
+            // The row that it lives in so far, if it does.
+            let row = columns.as_ref().and_then(|(sources, _, _)| {
+                let onto = projection.synapses_onto(target as usize);
+                let place = sources[onto.clone()].binary_search_by_key(&(source as usize), |s| s.row());
+                place.ok().map(|k| onto.start + k)
+            });
+            let is_alive = structure.is_alive(candidate);
+            match (row, &mut columns) {
+                (Some(row), Some((_, _, weights))) if is_alive => weights[row].0 = structure.weight(candidate),
+                (Some(row), _) => dead.push(row as u32),
+                (None, _) if is_alive => {
+                    let weight = structure.weight(candidate);
+                    born.push(SynapseBirth { projection: idx, source: source.into(), target: target.into(), weight });
+                }
+                (None, _) => {}
             }
         }
-        deaths.synapses(*projection, dead);
+        recorded.push(Recorded { births: born.len() as u64, deaths: dead.len() as u64 });
+        deaths.synapses(idx, dead);
+        births.synapses(born);
     }
-    births.synapses(structure.living().filter(|(c, _)| !was_alive[*c as usize]).map(|(c, weight)| sites.birth(c, weight)));
+    recorded
 }
 
 /// Spins, fields and clamps of all parts, one after another.
@@ -231,11 +283,10 @@ impl Spins {
         all
     }
 
-    /// Spins coupled as `structure` has them, those that are free drawn by `start`.
-    fn with_couplings(&self, structure: &Structure, start: Option<StreamKey>) -> LiveSpins {
-        let mut spins = self.spins.clone();
+    /// The same with those that are free drawn by `start`, if there is one.
+    fn started_by(mut self, start: Option<StreamKey>) -> Self {
         if let Some(key) = start {
-            for (block, chunk) in spins.chunks_mut(BLOCK).enumerate() {
+            for (block, chunk) in self.spins.chunks_mut(BLOCK).enumerate() {
                 let mut stream = key.block(block as u32).stream();
                 let clamps = &self.is_clamped[block * BLOCK..];
                 chunk
@@ -245,12 +296,7 @@ impl Spins {
                     .for_each(|(s, _)| *s = if stream.coin() { 1 } else { -1 });
             }
         }
-        LiveSpins::new(structure, self.biases.clone(), spins, self.is_clamped.clone())
-    }
-
-    /// -sum h s.
-    fn field_energy(&self, spins: &[i8]) -> f64 {
-        -self.biases.iter().zip(spins).map(|(&h, &s)| f64::from(h) * f64::from(s)).sum::<f64>()
+        self
     }
 }
 

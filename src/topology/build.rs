@@ -157,6 +157,8 @@ fn lay_out(populations: &[PopulationSpec], projections: &[ProjectionSpec]) -> Re
             offsets,
             structure: Epoch::default(),
             weights: Epoch::default(),
+            n_born: 0,
+            n_died: 0,
         });
     }
     Ok(fabric)

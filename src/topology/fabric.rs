@@ -131,6 +131,8 @@ pub struct Projection {
     pub(crate) offsets: Vec<u32>,
     pub(crate) structure: Epoch,
     pub(crate) weights: Epoch,
+    pub(crate) n_born: u64,
+    pub(crate) n_died: u64,
 }
 
 impl Projection {
@@ -187,6 +189,16 @@ impl Projection {
     /// Counts writes to `Weight`.
     pub fn weight_epoch(&self) -> u64 {
         self.weights.get()
+    }
+
+    /// Counts the synapses that restructuring has brought in since the world was built; no part of a checkpoint.
+    pub fn n_born(&self) -> u64 {
+        self.n_born
+    }
+
+    /// Counts the synapses that restructuring has taken out since the world was built; no part of a checkpoint.
+    pub fn n_died(&self) -> u64 {
+        self.n_died
     }
 
     /// Counts a write to column `C`, if plans depend on it.

@@ -5,6 +5,11 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
+/// Neurons whose neighbours one task looks for.
+const NEURONS_PER_CHUNK: usize = 1 << 12;
+
 /// Most candidates: their numbers fit u32.
 pub const MAX_CANDIDATES: usize = u32::MAX as usize - 1;
 
@@ -52,8 +57,10 @@ pub enum CandidateError {
 pub struct Candidates {
     n_neurons: usize,
     is_symmetric: bool,
-    sources: Vec<u32>,
-    targets: Vec<u32>,
+    /// (target, source), ascending.
+    sorted: Vec<(u32, u32)>,
+    /// The candidates onto neuron `t` are those from `firsts[t]` to `firsts[t + 1]`.
+    firsts: Vec<u32>,
     /// By candidate, or empty: all of length 0.
     lengths: Vec<f32>,
     /// By neuron: the sign that weights from it have, 0 for either; empty: all either.
@@ -88,8 +95,8 @@ impl Candidates {
         if sorted.len() > MAX_CANDIDATES {
             return Err(CandidateError::TooMany(sorted.len() as u128));
         }
-        let (targets, sources) = sorted.into_iter().unzip();
-        Ok(Candidates { n_neurons, is_symmetric, sources, targets, lengths: Vec::new(), signs: Vec::new() })
+        let firsts = firsts(&sorted, n_neurons);
+        Ok(Candidates { n_neurons, is_symmetric, sorted, firsts, lengths: Vec::new(), signs: Vec::new() })
     }
 
     /// All pairs of `n_neurons` neurons, without a neuron and itself: n(n-1)/2 symmetric ones, n(n-1) directed ones.
@@ -140,10 +147,8 @@ impl Candidates {
         };
         let mut by_cell: Vec<([i64; 3], u32)> = positions.iter().enumerate().map(|(k, p)| (cell_of(p), k as u32)).collect();
         by_cell.sort_unstable();
-        let mut sorted = Vec::new();
-        for (t, place) in positions.iter().enumerate() {
-            let t = t as u32;
-            let first = sorted.len();
+        let near_of = |t: u32, sorted: &mut Vec<(u32, u32)>| {
+            let (place, first) = (&positions[t as usize], sorted.len());
             let [x, y, z] = cell_of(place);
             for (dx, dy) in (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| (dx, dy))) {
                 // Cells of one column are neighbours in the order of cells.
@@ -153,6 +158,19 @@ impl Candidates {
                 sorted.extend(sources.filter(|&s| distance(place, &positions[s as usize]) <= radius).map(|s| (t, s)));
             }
             sorted[first..].sort_unstable();
+        };
+        let n = positions.len();
+        let mut sorted = Vec::new();
+        // Some chunks at a time, so that too many are noticed before the memory is full of them.
+        let starts: Vec<usize> = (0..n).step_by(NEURONS_PER_CHUNK).collect();
+        for starts in starts.chunks(64) {
+            let of_chunk = |&start: &usize| {
+                let mut pairs = Vec::new();
+                (start..(start + NEURONS_PER_CHUNK).min(n)).for_each(|t| near_of(t as u32, &mut pairs));
+                pairs
+            };
+            let chunks: Vec<Vec<(u32, u32)>> = starts.par_iter().map(of_chunk).collect();
+            chunks.into_iter().for_each(|pairs| sorted.extend(pairs));
             if sorted.len() > MAX_CANDIDATES {
                 return Err(CandidateError::TooMany(sorted.len() as u128));
             }
@@ -185,14 +203,23 @@ impl Candidates {
     ///
     /// # Errors
     /// If there is not one a neuron.
-    pub fn acyclic(mut self, ranks: &[u32]) -> Result<Self, CandidateError> {
+    pub fn acyclic(self, ranks: &[u32]) -> Result<Self, CandidateError> {
         self.check("ranks", ranks.len())?;
-        let keeps: Vec<bool> = self.pairs().map(|(s, t)| ranks[s as usize] < ranks[t as usize]).collect();
-        let kept = |k: usize| keeps[k];
-        self.lengths = (0..self.lengths.len()).filter(|&k| kept(k)).map(|k| self.lengths[k]).collect();
-        self.sources = (0..keeps.len()).filter(|&k| kept(k)).map(|k| self.sources[k]).collect();
-        self.targets = (0..keeps.len()).filter(|&k| kept(k)).map(|k| self.targets[k]).collect();
-        Ok(self)
+        Ok(self.keep(|s, t| ranks[s as usize] < ranks[t as usize]))
+    }
+
+    /// Keeps the pairs (source, target) of which `keeps` is true, in their order.
+    #[must_use]
+    pub fn keep(mut self, keeps: impl Fn(u32, u32) -> bool) -> Self {
+        let keeps: Vec<bool> = self.pairs().map(|(s, t)| keeps(s, t)).collect();
+        if keeps.iter().all(|&kept| kept) {
+            return self;
+        }
+        let kept = |k: &usize| keeps[*k];
+        self.lengths = (0..self.lengths.len()).filter(kept).map(|k| self.lengths[k]).collect();
+        self.sorted = (0..keeps.len()).filter(kept).map(|k| self.sorted[k]).collect();
+        self.firsts = firsts(&self.sorted, self.n_neurons);
+        self
     }
 
     fn check(&self, what: &'static str, found: usize) -> Result<(), CandidateError> {
@@ -202,12 +229,12 @@ impl Candidates {
 
     /// Number of candidates M.
     pub fn len(&self) -> usize {
-        self.sources.len()
+        self.sorted.len()
     }
 
     /// True if there are none.
     pub fn is_empty(&self) -> bool {
-        self.sources.is_empty()
+        self.sorted.is_empty()
     }
 
     /// Number of neurons.
@@ -223,20 +250,21 @@ impl Candidates {
     /// Source and target of a candidate.
     #[inline]
     pub fn pair(&self, candidate: u32) -> (u32, u32) {
-        (self.sources[candidate as usize], self.targets[candidate as usize])
+        let (target, source) = self.sorted[candidate as usize];
+        (source, target)
     }
 
     /// Source and target of all candidates, in order.
     pub fn pairs(&self) -> impl ExactSizeIterator<Item = (u32, u32)> + '_ {
-        self.sources.iter().copied().zip(self.targets.iter().copied())
+        self.sorted.iter().map(|&(target, source)| (source, target))
     }
 
-    /// The candidate of a pair, in O(log M); the two neurons of a symmetric one in either order.
+    /// The candidate of a pair, in O(log of the candidates onto a neuron); the two neurons of a symmetric one in either order.
     pub fn find(&self, source: u32, target: u32) -> Option<u32> {
         let (source, target) = if self.is_symmetric && source > target { (target, source) } else { (source, target) };
-        let first = self.targets.partition_point(|&t| t < target);
-        let last = first + self.targets[first..].partition_point(|&t| t == target);
-        self.sources[first..last].binary_search(&source).ok().map(|k| (first + k) as u32)
+        let [first, last] = [0, 1].map(|next| self.firsts.get(target as usize + next).copied().map(|k| k as usize));
+        let (first, last) = (first?, last?);
+        self.sorted[first..last].binary_search(&(target, source)).ok().map(|k| (first + k) as u32)
     }
 
     /// The length of a candidate, 0 or more.
@@ -248,8 +276,16 @@ impl Candidates {
     /// The sign that a candidate's weight must have, 0 for either.
     #[inline]
     pub fn sign(&self, candidate: u32) -> i8 {
-        if self.signs.is_empty() { 0 } else { self.signs[self.sources[candidate as usize] as usize] }
+        if self.signs.is_empty() { 0 } else { self.signs[self.sorted[candidate as usize].1 as usize] }
     }
+}
+
+/// Where the candidates onto each neuron begin, one more than there are neurons.
+fn firsts(sorted: &[(u32, u32)], n_neurons: usize) -> Vec<u32> {
+    let mut firsts = vec![0; n_neurons + 1];
+    sorted.iter().for_each(|&(t, _)| firsts[t as usize + 1] += 1);
+    (0..n_neurons).for_each(|t| firsts[t + 1] += firsts[t]);
+    firsts
 }
 
 fn distance(a: &[f32; 3], b: &[f32; 3]) -> f32 {

@@ -14,6 +14,9 @@ pub trait StructureEnergy {
     /// What the energy would change by if these candidates (one or two, distinct) had these weights; kept as pending until it is
     /// accepted or rejected. `None` if the change is sure to exceed `bound`, and then nothing is pending.
     fn propose(&mut self, changes: &[(u32, f32)], bound: f64) -> Option<f64>;
+    /// Looks at what proposals for these candidates will need, all together, so that they do not wait for memory one after another;
+    /// changes nothing.
+    fn warm(&self, _candidates: &[u32]) {}
     /// Makes what was proposed last the state.
     fn accept(&mut self);
     /// Forgets what was proposed last.
@@ -44,6 +47,10 @@ impl<E: StructureEnergy + ?Sized> StructureEnergy for &mut E {
 
     fn propose(&mut self, changes: &[(u32, f32)], bound: f64) -> Option<f64> {
         (**self).propose(changes, bound)
+    }
+
+    fn warm(&self, candidates: &[u32]) {
+        (**self).warm(candidates);
     }
 
     fn accept(&mut self) {

@@ -17,8 +17,13 @@ use super::energy::StructureEnergy;
 use super::settings::{Density, MoveShares, Slab, StructureSettings};
 use super::state::Structure;
 
-/// Proposals after which the energy is computed anew and must agree with what was kept.
+/// Proposals after which the energy is computed anew and must agree with what was kept; of more than eight times as many
+/// candidates after an eighth of their number, so that this costs O(1) a proposal.
 const REFRESH: u64 = 10_000;
+/// Proposals whose memory is looked at together before they are made; divides a block of random numbers.
+const AHEAD: u64 = 32;
+/// Candidates from which on that pays: fewer stay in the caches.
+const LARGE: usize = 1 << 16;
 /// Largest difference of the two, as a share of 1 + |energy|.
 const LARGEST_DRIFT: f64 = 1e-4;
 
@@ -354,14 +359,28 @@ pub fn walk<E: StructureEnergy + ?Sized>(
     key: StreamKey,
 ) -> Tally {
     assert_eq!(structure.n_candidates(), energy.n_candidates(), "candidates of the structure, and of the energy");
+    let refresh_every = REFRESH.max(structure.n_candidates() as u64 / 8);
+    let is_large = structure.n_candidates() >= LARGE;
+    let (mut named, mut turned) = (Vec::new(), Vec::new());
     let mut tally = Tally::default();
     let mut stream = key.stream();
     for k in 0..n_moves {
-        if k > 0 && k.is_multiple_of(REFRESH) {
+        if k > 0 && k.is_multiple_of(refresh_every) {
             refresh(energy);
         }
         if k.is_multiple_of(BLOCK as u64) {
             stream = key.block((k / BLOCK as u64) as u32).stream();
+        }
+        if is_large && k.is_multiple_of(AHEAD) {
+            named.clear();
+            turned.clear();
+            let is_lively = 2.0 * tally.acceptance() >= 1.0;
+            let mut foresight = Foresight { structure, settings, is_lively, named, turned };
+            let mut scout = stream.clone();
+            (0..AHEAD.min(n_moves - k)).for_each(|_| foresight.look(&mut scout));
+            (named, turned) = (foresight.named, foresight.turned);
+            structure.warm(&named);
+            energy.warm(&named);
         }
         // 1. What moves.
         let proposal = propose(structure, settings, &mut stream);
@@ -389,6 +408,76 @@ pub fn walk<E: StructureEnergy + ?Sized>(
         tally.count(proposal.step, is_accepted);
     }
     tally
+}
+
+/// Looks into the random numbers of the proposals that come.
+struct Foresight<'a> {
+    structure: &'a Structure,
+    settings: &'a StructureSettings,
+    /// True if what is proposed will likely be accepted.
+    is_lively: bool,
+    /// Candidates that proposals will name, and those that will have turned before the next one is made, with +1 for a birth.
+    named: Vec<u32>,
+    turned: Vec<(u32, i32)>,
+}
+
+impl Foresight<'_> {
+    /// Foresees one proposal more: draws what [`propose`] draws and the number that decides.
+    fn look(&mut self, stream: &mut Stream) {
+        let (structure, settings) = (self.structure, self.settings);
+        // As many as there will be by then; each has about the score of the others.
+        let (m, net) = (structure.n_candidates(), self.turned.iter().map(|&(_, sign)| i64::from(sign)).sum::<i64>());
+        let k = structure.n_alive().saturating_add_signed(net as isize);
+        let q = structure.dead_score();
+        let q = if q == (m - structure.n_alive()) as u64 { q.saturating_add_signed(-net) } else { q };
+        let shares = shares_at(settings.shares, k, m);
+        let sum = shares.iter().sum();
+        if sum == 0 || structure.n_alive() == 0 || structure.dead_score() == 0 {
+            return;
+        }
+        let drawn = stream.below(sum);
+        if drawn < shares[0] {
+            if q > 0 {
+                let candidate = self.name_dead(stream.below(q));
+                draw_weight(settings, structure.candidates().sign(candidate), stream);
+            }
+        } else if drawn < shares[0] + shares[1] {
+            self.name_alive(stream.below(k as u64), true);
+        } else if drawn < shares[0] + shares[1] + shares[2] {
+            self.name_alive(stream.below(k as u64), false);
+            if matches!(settings.slab, Slab::Gaussian { .. }) {
+                stream.gaussian();
+            }
+        } else if q > 0 {
+            self.name_alive(stream.below(k as u64), true);
+            self.name_dead(stream.below(q));
+        }
+        stream.uniform();
+    }
+
+    /// How many more will live below `candidate` by the time.
+    fn shift(&self, candidate: u32) -> i32 {
+        self.turned.iter().map(|&(c, sign)| if c < candidate { sign } else { 0 }).sum()
+    }
+
+    fn name_alive(&mut self, rank: u64, dies: bool) {
+        let drawn = self.structure.alive_at(rank.min(self.structure.n_alive() as u64 - 1));
+        let candidate = self.structure.alive_from(drawn, -self.shift(drawn));
+        self.named.push(candidate);
+        if self.is_lively && dies {
+            self.turned.push((candidate, -1));
+        }
+    }
+
+    fn name_dead(&mut self, rank: u64) -> u32 {
+        let drawn = self.structure.dead_at(rank.min(self.structure.dead_score() - 1));
+        let candidate = self.structure.dead_from(drawn, self.shift(drawn));
+        self.named.push(candidate);
+        if self.is_lively {
+            self.turned.push((candidate, 1));
+        }
+        candidate
+    }
 }
 
 /// Computes the energy anew.

@@ -8,7 +8,6 @@ pub mod account;
 pub mod candidates;
 pub mod driven;
 pub mod energy;
-pub mod fenwick;
 pub mod free_energy;
 pub mod graphs;
 pub mod kernel;
@@ -19,6 +18,7 @@ pub mod settings;
 pub mod slack_rows;
 pub mod spins;
 pub mod state;
+pub mod sum_tree;
 
 pub use account::{Account, ln_choose};
 pub use candidates::{CandidateError, Candidates};

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::math;
 use crate::random::{BLOCK, StreamKey};
 
@@ -13,12 +15,14 @@ use super::energy::StructureEnergy;
 use super::slack_rows::SlackRows;
 use super::state::Structure;
 
+/// Rows whose fields one task computes at least.
+const ROWS_PER_TASK: usize = 1 << 12;
+
 /// Spins and their couplings.
 #[derive(Clone, Debug)]
 pub struct LiveSpins {
     candidates: Arc<Candidates>,
-    /// J by candidate, 0 of dead ones.
-    couplings: Vec<f32>,
+    /// J by neuron; what is not there is 0.
     rows: SlackRows,
     biases: Vec<f32>,
     /// +1 or -1.
@@ -28,6 +32,8 @@ pub struct LiveSpins {
     fields: Vec<f64>,
     energy: f64,
     pending: ([(u32, f32); 2], usize, f64),
+    /// Candidates whose couplings have changed, in the order in which they did.
+    touched: Vec<u32>,
 }
 
 impl LiveSpins {
@@ -39,29 +45,53 @@ impl LiveSpins {
         let candidates = Arc::clone(structure.candidates());
         let n = candidates.n_neurons();
         assert!(candidates.is_symmetric(), "couplings of spins are symmetric, the candidates are directed");
+        let mut rows = SlackRows::with_room((0..n as u32).map(|i| structure.fan_in(i)));
+        // Candidates come by their upper neuron, then by their lower one: first all lower neighbours of a row, then the upper ones.
+        for (c, w) in structure.living() {
+            let (i, j) = candidates.pair(c);
+            rows.push(i, j, w);
+            rows.push(j, i, w);
+        }
+        let mut live = LiveSpins {
+            candidates,
+            rows,
+            biases: Vec::new(),
+            spins: Vec::new(),
+            is_clamped: Vec::new(),
+            fields: vec![0.0; n],
+            energy: 0.0,
+            pending: ([(0, 0.0); 2], 0, 0.0),
+            touched: Vec::new(),
+        };
+        live.place(biases, spins, is_clamped);
+        live
+    }
+
+    /// Lets the spins be `spins` and their fields `biases`, and computes everything anew; clamped ones never flip (empty: none is).
+    ///
+    /// # Panics
+    /// If the lengths differ or a spin is neither +1 nor -1.
+    pub fn place(&mut self, biases: Vec<f32>, spins: Vec<i8>, is_clamped: Vec<bool>) {
+        let n = self.fields.len();
         assert_eq!((biases.len(), spins.len()), (n, n), "biases and spins of {n} neurons");
         assert!(spins.iter().all(|s| s.abs() == 1), "a spin is +1 or -1");
         let is_clamped = if is_clamped.is_empty() { vec![false; n] } else { is_clamped };
         assert_eq!(is_clamped.len(), n, "clamps of {n} neurons");
-        let mut rows = SlackRows::new(n);
-        for (c, w) in structure.living() {
-            let (i, j) = candidates.pair(c);
-            rows.set(i, j, w);
-            rows.set(j, i, w);
-        }
-        let mut live = LiveSpins {
-            candidates,
-            couplings: structure.weights().to_vec(),
-            rows,
-            biases,
-            spins,
-            is_clamped,
-            fields: vec![0.0; n],
-            energy: 0.0,
-            pending: ([(0, 0.0); 2], 0, 0.0),
-        };
-        live.compute();
-        live
+        (self.biases, self.spins, self.is_clamped) = (biases, spins, is_clamped);
+        self.compute();
+    }
+
+    /// The candidates whose couplings have changed since this was asked last, in order, each once.
+    pub fn take_touched(&mut self) -> Vec<u32> {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.par_sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// -sum h s.
+    pub fn field_energy(&self) -> f64 {
+        -self.biases.iter().zip(&self.spins).map(|(&h, &s)| f64::from(h) * f64::from(s)).sum::<f64>()
     }
 
     /// The spins.
@@ -105,14 +135,18 @@ impl LiveSpins {
     }
 
     fn compute(&mut self) {
-        let spin = |i: u32| f64::from(self.spins[i as usize]);
+        let LiveSpins { rows, biases, spins, fields, .. } = self;
+        let (rows, biases, spins) = (&*rows, &*biases, &*spins);
+        let of_row = |(i, field): (usize, &mut f64)| {
+            let (neighbours, weights) = rows.row(i as u32);
+            let sum = neighbours.iter().zip(weights).map(|(&j, &w)| f64::from(w) * f64::from(spins[j as usize])).sum::<f64>();
+            *field = f64::from(biases[i]) + sum;
+        };
+        fields.par_iter_mut().with_min_len(ROWS_PER_TASK).enumerate().for_each(of_row);
+        // The sum goes over all rows in order, whoever computed them.
         let mut twice = 0.0;
-        for i in 0..self.spins.len() as u32 {
-            let (neighbours, weights) = self.rows.row(i);
-            let h = f64::from(self.biases[i as usize]);
-            let field = h + neighbours.iter().zip(weights).map(|(&j, &w)| f64::from(w) * spin(j)).sum::<f64>();
-            self.fields[i as usize] = field;
-            twice -= spin(i) * (field + h);
+        for ((&field, &h), &s) in fields.iter().zip(biases).zip(spins) {
+            twice -= f64::from(s) * (field + f64::from(h));
         }
         self.energy = 0.5 * twice;
     }
@@ -120,7 +154,7 @@ impl LiveSpins {
 
 impl StructureEnergy for LiveSpins {
     fn n_candidates(&self) -> usize {
-        self.couplings.len()
+        self.candidates.len()
     }
 
     fn energy(&self) -> f64 {
@@ -131,24 +165,32 @@ impl StructureEnergy for LiveSpins {
         let mut sum = 0.0;
         for (place, &(c, w)) in changes.iter().enumerate() {
             self.pending.0[place] = (c, w);
-            sum -= (f64::from(w) - f64::from(self.couplings[c as usize])) * self.product(c);
+            sum -= (f64::from(w) - f64::from(self.coupling(c))) * self.product(c);
         }
         (self.pending.1, self.pending.2) = (changes.len(), sum);
         Some(sum)
+    }
+
+    fn warm(&self, candidates: &[u32]) {
+        let mut seen = 0;
+        let ends = candidates.iter().flat_map(|&c| <[u32; 2]>::from(self.candidates.pair(c)));
+        for end in ends.clone() {
+            seen ^= self.spins[end as usize] as u32 ^ self.fields[end as usize].to_bits() as u32;
+        }
+        std::hint::black_box(seen);
+        self.rows.warm(ends);
     }
 
     fn accept(&mut self) {
         let (changes, n, change) = self.pending;
         for &(c, w) in &changes[..n] {
             let (i, j) = self.candidates.pair(c);
-            let d = f64::from(w) - f64::from(self.couplings[c as usize]);
-            self.couplings[c as usize] = w;
+            let d = f64::from(w) - f64::from(self.coupling(c));
+            self.touched.push(c);
             for (a, b) in [(i, j), (j, i)] {
                 // A living coupling may be 0: then its place in the row is as good as empty.
                 if w == 0.0 {
-                    if self.rows.contains(a, b) {
-                        self.rows.remove(a, b);
-                    }
+                    self.rows.take(a, b);
                 } else {
                     self.rows.set(a, b, w);
                 }
@@ -187,6 +229,12 @@ impl StructureEnergy for LiveSpins {
 }
 
 impl LiveSpins {
+    /// J of a candidate, 0 of a dead one.
+    fn coupling(&self, candidate: u32) -> f32 {
+        let (i, j) = self.candidates.pair(candidate);
+        self.rows.weight(i, j)
+    }
+
     /// s_i s_j of a candidate.
     fn product(&self, candidate: u32) -> f64 {
         let (i, j) = self.candidates.pair(candidate);

@@ -3,14 +3,23 @@
 //! Everything here is a function of the living candidates, their weights and the scores: the order of past moves leaves no trace,
 //! so that a structure read back from a checkpoint goes on with the same bits. Draws and changes take O(log M).
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::candidates::Candidates;
-use super::fenwick::Fenwick;
-use super::settings::{Degrees, Density, StructureSettings};
+use rayon::prelude::*;
 
-/// Candidates in one leaf of the trees.
-const LEAF: usize = 64;
+use super::candidates::Candidates;
+use super::settings::{Caps, Degrees, Density, StructureSettings};
+use super::sum_tree::SumTree;
+
+/// Candidates in one word of bits.
+const WORD: usize = 64;
+/// Words in one leaf of the trees: a line of the cache, so that trees of millions of candidates stay in it.
+const WORDS_PER_LEAF: usize = 8;
+/// Candidates in one leaf.
+const LEAF: usize = WORD * WORDS_PER_LEAF;
+/// Words of candidates that one task looks at.
+const WORDS_PER_CHUNK: usize = 1 << 10;
 
 /// Which of M candidates live.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +27,12 @@ pub struct Structure {
     candidates: Arc<Candidates>,
     /// By candidate; 0 of dead ones.
     weights: Vec<f32>,
-    /// Bit k of word b: candidate 64 b + k lives.
+    /// Bit k of word b: candidate 64 b + k lives. Whole leaves, so that there may be bits beyond the last candidate; they are 0.
     alive: Vec<u64>,
     /// Living candidates by leaf.
-    living: Fenwick,
+    living: SumTree,
     /// Scores of dead candidates by leaf.
-    dead: Fenwick,
+    dead: SumTree,
     /// By candidate; empty: all 1.
     scores: Vec<u32>,
     /// By neuron; of symmetric candidates the degree.
@@ -41,9 +50,9 @@ impl Structure {
         let mut structure = Structure {
             candidates,
             weights: vec![0.0; m],
-            alive: vec![0; n_leaves],
-            living: Fenwick::default(),
-            dead: Fenwick::default(),
+            alive: vec![0; n_leaves * WORDS_PER_LEAF],
+            living: SumTree::default(),
+            dead: SumTree::default(),
             scores: Vec::new(),
             fan_in: vec![0; n],
             fan_out,
@@ -60,7 +69,7 @@ impl Structure {
         let mut structure = Self::new(candidates);
         for (candidate, weight) in living {
             assert!(!structure.is_alive(candidate), "candidate {candidate} is named twice");
-            structure.alive[candidate as usize / LEAF] |= 1 << (candidate as usize % LEAF);
+            structure.alive[candidate as usize / WORD] |= 1 << (candidate as usize % WORD);
             structure.weights[candidate as usize] = weight;
             structure.count(candidate, true);
         }
@@ -100,12 +109,16 @@ impl Structure {
 
     /// Computes both trees anew, O(M).
     fn plant_trees(&mut self) {
-        self.living = Fenwick::new(self.alive.iter().map(|word| u64::from(word.count_ones())));
-        let of_leaf = |leaf: usize| {
+        let n_alive = |leaf: &[u64]| leaf.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
+        self.living = SumTree::new(self.alive.chunks(WORDS_PER_LEAF).map(n_alive));
+        let of_leaf = |(leaf, words): (usize, &[u64])| {
             let numbers = leaf * LEAF..((leaf + 1) * LEAF).min(self.weights.len());
-            numbers.filter(|&c| self.alive[leaf] >> (c % LEAF) & 1 == 0).map(|c| u64::from(self.score(c as u32))).sum()
+            if self.scores.is_empty() {
+                return numbers.len() as u64 - n_alive(words);
+            }
+            numbers.filter(|&c| self.alive[c / WORD] >> (c % WORD) & 1 == 0).map(|c| u64::from(self.score(c as u32))).sum()
         };
-        self.dead = Fenwick::new((0..self.alive.len()).map(of_leaf));
+        self.dead = SumTree::new(self.alive.chunks(WORDS_PER_LEAF).enumerate().map(of_leaf));
     }
 
     /// The candidates.
@@ -126,7 +139,7 @@ impl Structure {
     /// True if a candidate lives.
     #[inline]
     pub fn is_alive(&self, candidate: u32) -> bool {
-        self.alive[candidate as usize / LEAF] >> (candidate as usize % LEAF) & 1 == 1
+        self.alive[candidate as usize / WORD] >> (candidate as usize % WORD) & 1 == 1
     }
 
     /// The weight of a candidate; 0 if it is dead.
@@ -153,12 +166,25 @@ impl Structure {
 
     /// Living candidates and their weights, in order.
     pub fn living(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
-        self.alive.iter().enumerate().flat_map(move |(leaf, &word)| {
-            let mut rest = word;
+        self.living_of(0..self.alive.len())
+    }
+
+    /// What `of` makes of the living candidates of chunks of neighbouring ones, in the order of the chunks, whose bounds depend on
+    /// the number of candidates alone.
+    pub fn by_chunk<T: Send>(&self, of: impl Fn(&mut dyn Iterator<Item = (u32, f32)>) -> T + Sync) -> Vec<T> {
+        let n_words = self.alive.len();
+        let chunk = |first: usize| of(&mut self.living_of(first..(first + WORDS_PER_CHUNK).min(n_words)));
+        (0..n_words.div_ceil(WORDS_PER_CHUNK)).into_par_iter().map(|k| chunk(k * WORDS_PER_CHUNK)).collect()
+    }
+
+    fn living_of(&self, words: Range<usize>) -> impl Iterator<Item = (u32, f32)> + '_ {
+        let first = words.start;
+        self.alive[words].iter().enumerate().flat_map(move |(k, &word)| {
+            let (base, mut rest) = (((first + k) * WORD) as u32, word);
             std::iter::from_fn(move || {
                 let bit = (rest != 0).then(|| rest.trailing_zeros())?;
                 rest &= rest - 1;
-                Some((leaf * LEAF) as u32 + bit)
+                Some(base + bit)
             })
             .map(move |c| (c, self.weights[c as usize]))
         })
@@ -170,8 +196,7 @@ impl Structure {
     /// If fewer live.
     pub fn alive_at(&self, rank: u64) -> u32 {
         let (leaf, rest) = self.living.find(rank);
-        let word = (0..rest).fold(self.alive[leaf], |word, _| word & (word - 1));
-        (leaf * LEAF) as u32 + word.trailing_zeros()
+        self.in_leaf(leaf, rest as u32, |word| word)
     }
 
     /// The dead candidate into whose score `rank` falls, out of [`Structure::dead_score`].
@@ -180,16 +205,55 @@ impl Structure {
     /// If `rank` is not below it.
     pub fn dead_at(&self, rank: u64) -> u32 {
         let (leaf, mut rest) = self.dead.find(rank);
-        let mut dead = !self.alive[leaf];
-        loop {
-            let candidate = (leaf * LEAF) as u32 + dead.trailing_zeros();
-            let score = u64::from(self.score(candidate));
-            if rest < score {
-                return candidate;
-            }
-            rest -= score;
-            dead &= dead - 1;
+        if self.scores.is_empty() {
+            return self.in_leaf(leaf, rest as u32, |word| !word);
         }
+        for (k, &word) in self.alive[leaf * WORDS_PER_LEAF..][..WORDS_PER_LEAF].iter().enumerate() {
+            let mut dead = !word;
+            while dead != 0 {
+                let candidate = (leaf * LEAF + k * WORD) as u32 + dead.trailing_zeros();
+                let score = u64::from(self.score(candidate));
+                if rest < score {
+                    return candidate;
+                }
+                rest -= score;
+                dead &= dead - 1;
+            }
+        }
+        panic!("a score of {rank} falls beyond leaf {leaf}")
+    }
+
+    /// The living candidate `by` places further in the order of the living, or a near one where they end.
+    pub(super) fn alive_from(&self, candidate: u32, by: i32) -> u32 {
+        self.step_from(candidate, by, true)
+    }
+
+    /// The dead candidate `by` places further in the order of the dead, or a near one where they end.
+    pub(super) fn dead_from(&self, candidate: u32, by: i32) -> u32 {
+        self.step_from(candidate, by, false)
+    }
+
+    fn step_from(&self, candidate: u32, by: i32, is_alive: bool) -> u32 {
+        let (mut at, mut left) = (candidate, by.abs());
+        while left > 0 {
+            let next = if by > 0 { at.checked_add(1).filter(|&c| (c as usize) < self.weights.len()) } else { at.checked_sub(1) };
+            let Some(next) = next else { return at };
+            at = next;
+            left -= i32::from(self.is_alive(at) == is_alive);
+        }
+        at
+    }
+
+    /// Candidate number `rank` of those in a leaf whose bits are 1 once words are `seen` so.
+    fn in_leaf(&self, leaf: usize, mut rank: u32, seen: impl Fn(u64) -> u64) -> u32 {
+        for (k, &word) in self.alive[leaf * WORDS_PER_LEAF..][..WORDS_PER_LEAF].iter().enumerate() {
+            let word = seen(word);
+            if rank < word.count_ones() {
+                return (leaf * LEAF + k * WORD) as u32 + nth_one(word, rank);
+            }
+            rank -= word.count_ones();
+        }
+        panic!("{rank} more candidates than leaf {leaf} has")
     }
 
     /// Synapses into a neuron; of symmetric candidates all of it.
@@ -222,7 +286,7 @@ impl Structure {
     pub fn revive(&mut self, candidate: u32, weight: f32) {
         assert!(!self.is_alive(candidate), "candidate {candidate} lives already");
         let leaf = candidate as usize / LEAF;
-        self.alive[leaf] |= 1 << (candidate as usize % LEAF);
+        self.alive[candidate as usize / WORD] |= 1 << (candidate as usize % WORD);
         self.weights[candidate as usize] = weight;
         self.living.add(leaf, 1);
         self.dead.subtract(leaf, u64::from(self.score(candidate)));
@@ -236,7 +300,7 @@ impl Structure {
     pub fn kill(&mut self, candidate: u32) {
         assert!(self.is_alive(candidate), "candidate {candidate} is dead already");
         let leaf = candidate as usize / LEAF;
-        self.alive[leaf] &= !(1 << (candidate as usize % LEAF));
+        self.alive[candidate as usize / WORD] &= !(1 << (candidate as usize % WORD));
         self.weights[candidate as usize] = 0.0;
         self.living.subtract(leaf, 1);
         self.dead.add(leaf, u64::from(self.score(candidate)));
@@ -250,6 +314,19 @@ impl Structure {
     pub fn set_weight(&mut self, candidate: u32, weight: f32) {
         assert!(self.is_alive(candidate), "candidate {candidate} is dead: a dead one has weight 0");
         self.weights[candidate as usize] = weight;
+    }
+
+    /// Looks at what changes of these candidates will touch, all together: one wait for memory instead of many.
+    pub(super) fn warm(&self, candidates: &[u32]) {
+        let mut seen = 0;
+        for &c in candidates {
+            let (source, target) = self.candidates.pair(c);
+            seen ^= source ^ target ^ self.weights[c as usize].to_bits();
+        }
+        for (source, target) in candidates.iter().map(|&c| self.candidates.pair(c)) {
+            seen ^= self.fan_in(target) ^ self.fan_out(source);
+        }
+        std::hint::black_box(seen);
     }
 
     fn count(&mut self, candidate: u32, is_born: bool) {
@@ -270,7 +347,8 @@ impl Structure {
             let off = |n: u32| f64::from(self.degree(n, cost.of)) - cost.target;
             cost.strength * (0..self.candidates.n_neurons() as u32).map(|n| off(n) * off(n)).sum::<f64>()
         });
-        number + degrees + settings.length_cost * self.total_length()
+        let lengths = if settings.length_cost == 0.0 { 0.0 } else { settings.length_cost * self.total_length() };
+        number + degrees + lengths
     }
 
     /// The lengths of all living candidates together.
@@ -286,7 +364,9 @@ impl Structure {
             if let Density::Mu(mu) = settings.density {
                 change += sign * mu;
             }
-            change += sign * settings.length_cost * self.candidates.length(candidate);
+            if settings.length_cost != 0.0 {
+                change += sign * settings.length_cost * self.candidates.length(candidate);
+            }
         }
         let Some(cost) = settings.degree_cost else { return change };
         // Ends that both turns share count with what the first one did to them.
@@ -311,6 +391,9 @@ impl Structure {
     /// True if no cap is exceeded by these births and deaths at the neurons and in the sum that they raise.
     pub fn fits_caps(&self, settings: &StructureSettings, turns: &[(u32, bool)]) -> bool {
         let caps = settings.caps;
+        if caps == Caps::default() {
+            return true;
+        }
         let shift = |counts: &dyn Fn(u32) -> bool| -> i64 {
             turns.iter().map(|&(c, is_born)| if counts(c) { if is_born { 1 } else { -1 } } else { 0 }).sum()
         };
@@ -340,10 +423,24 @@ impl Structure {
     }
 }
 
+/// The place of one number `rank` of `word`, counted from the lowest.
+fn nth_one(word: u64, mut rank: u32) -> u32 {
+    let mut place = 0;
+    for width in [32, 16, 8] {
+        let below = (word >> place & ((1 << width) - 1)).count_ones();
+        if rank >= below {
+            rank -= below;
+            place += width;
+        }
+    }
+    let byte = (0..rank).fold(word >> place, |word, _| word & (word - 1));
+    place + byte.trailing_zeros()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::structure::settings::{Caps, DegreeCost};
+    use crate::engine::structure::settings::DegreeCost;
     use crate::random::{Stream, StreamKey, SystemTag};
     use crate::units::Seed;
 

@@ -108,37 +108,75 @@ pub(super) fn report_graph(structure: &Structure, live: &LiveSpins, account: &Ac
 
 /// Living synapses between equal spins.
 fn agreeing(structure: &Structure, spins: &[i8]) -> usize {
-    let pairs = structure.living().map(|(c, _)| structure.candidates().pair(c));
-    pairs.filter(|&(a, b)| spins[a as usize] == spins[b as usize]).count()
+    let agrees = |c: u32| {
+        let (a, b) = structure.candidates().pair(c);
+        spins[a as usize] == spins[b as usize]
+    };
+    structure.by_chunk(|living| living.filter(|&(c, _)| agrees(c)).count()).into_iter().sum()
 }
 
 /// Number of connected components, single neurons included, and neurons of the largest.
+///
+/// A few synapses of each neuron join most of what is connected; of the others only those between different trees are looked at
+/// one after another (Sutton et al. 2018).
 fn components(structure: &Structure) -> (usize, u32) {
-    let n = structure.candidates().n_neurons();
-    let mut parents: Vec<u32> = (0..n as u32).collect();
-    let mut sizes = vec![1_u32; n];
-    fn root(parents: &mut [u32], mut neuron: u32) -> u32 {
-        while parents[neuron as usize] != neuron {
+    const FEW: u32 = 2;
+    let pair = |c: u32| structure.candidates().pair(c);
+    let mut forest = Forest::new(structure.candidates().n_neurons());
+    let (mut target, mut joined) = (u32::MAX, 0);
+    for (candidate, _) in structure.living() {
+        let (a, b) = pair(candidate);
+        joined = if b == target { joined + 1 } else { 1 };
+        target = b;
+        if joined <= FEW {
+            forest.join(a, b);
+        }
+    }
+    let roots = forest.roots();
+    let is_bridge = |c: &u32| roots[pair(*c).0 as usize] != roots[pair(*c).1 as usize];
+    let bridges = structure.by_chunk(|living| living.map(|(c, _)| c).filter(is_bridge).collect::<Vec<_>>());
+    for (a, b) in bridges.into_iter().flatten().map(pair) {
+        forest.join(a, b);
+    }
+    (forest.count, forest.sizes.iter().copied().max().unwrap_or(0))
+}
+
+/// Disjoint sets of neurons.
+struct Forest {
+    parents: Vec<u32>,
+    /// Of roots.
+    sizes: Vec<u32>,
+    count: usize,
+}
+
+impl Forest {
+    fn new(n: usize) -> Self {
+        Forest { parents: (0..n as u32).collect(), sizes: vec![1; n], count: n }
+    }
+
+    fn root(&mut self, mut neuron: u32) -> u32 {
+        while self.parents[neuron as usize] != neuron {
             // Every second one on the way is hung two higher.
-            let above = parents[parents[neuron as usize] as usize];
-            parents[neuron as usize] = above;
+            let above = self.parents[self.parents[neuron as usize] as usize];
+            self.parents[neuron as usize] = above;
             neuron = above;
         }
         neuron
     }
-    let (mut count, mut largest) = (n, u32::from(n > 0));
-    for (candidate, _) in structure.living() {
-        let (a, b) = structure.candidates().pair(candidate);
-        let (a, b) = (root(&mut parents, a), root(&mut parents, b));
+
+    fn roots(&mut self) -> Vec<u32> {
+        (0..self.parents.len() as u32).map(|n| self.root(n)).collect()
+    }
+
+    fn join(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.root(a), self.root(b));
         if a != b {
-            let (small, large) = if sizes[a as usize] < sizes[b as usize] { (a, b) } else { (b, a) };
-            parents[small as usize] = large;
-            sizes[large as usize] += sizes[small as usize];
-            largest = largest.max(sizes[large as usize]);
-            count -= 1;
+            let (small, large) = if self.sizes[a as usize] < self.sizes[b as usize] { (a, b) } else { (b, a) };
+            self.parents[small as usize] = large;
+            self.sizes[large as usize] += self.sizes[small as usize];
+            self.count -= 1;
         }
     }
-    (count, largest)
 }
 
 #[cfg(test)]

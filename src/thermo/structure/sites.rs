@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::components::{Source, Target, Weight};
 use crate::engine::structure::{Candidates, Slab};
-use crate::topology::{Fabric, PopulationIdx, ProjectionIdx, SynapseBirth, Synapses};
+use crate::topology::{Fabric, Population, PopulationIdx, Projection, ProjectionIdx, Synapses};
 
 use super::super::spin_network::find_parts;
 use super::settings::{WiringCandidates, WiringError, WiringSettings};
@@ -28,8 +28,16 @@ pub(super) struct Sites {
     homes: Vec<Home>,
 }
 
-/// A candidate of every living synapse, by projection, in the order of its rows.
-pub(super) type Rows = Vec<(ProjectionIdx, Vec<u32>)>;
+/// Where a candidate lives if it does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site {
+    /// Number of its home.
+    pub(super) home: usize,
+    /// Row of its source in the home's first population.
+    pub(super) source: u32,
+    /// Row of its target in the home's second population.
+    pub(super) target: u32,
+}
 
 impl Sites {
     /// The candidates of `settings`.
@@ -54,12 +62,12 @@ impl Sites {
         let mut candidates = match settings.candidates {
             WiringCandidates::AllPairs => sites.all_pairs(n)?,
             WiringCandidates::Nearby(radius) => {
-                let near = Candidates::within(&settings.positions, radius, true)?;
-                Candidates::from_pairs(n, true, near.pairs().filter(|&(a, b)| sites.home_of(a, b).is_some()))?
+                Candidates::within(&settings.positions, radius, true)?.keep(|a, b| sites.home_of(a, b).is_some())
             }
             WiringCandidates::Listed => Candidates::from_pairs(n, true, sites.pairs(synapses).map(|(_, _, pair)| pair))?,
         };
-        if settings.needs_places() {
+        // Near ones have their lengths already.
+        if settings.needs_places() && !matches!(settings.candidates, WiringCandidates::Nearby(_)) {
             candidates = candidates.with_positions(&settings.positions)?;
         }
         if candidates.is_empty() {
@@ -121,18 +129,35 @@ impl Sites {
         self.parts.partition_point(|&(_, first, n)| first + n <= neuron as usize)
     }
 
-    fn home_of(&self, a: u32, b: u32) -> Option<Home> {
-        let (a, b) = (self.part_of(a), self.part_of(b));
-        self.homes.iter().copied().find(|h| (h.from, h.to) == (a, b) || (h.from, h.to) == (b, a))
+    /// The projections in which candidates live.
+    pub(super) fn homes<'f>(&self, fabric: &'f Fabric) -> impl Iterator<Item = &'f Projection> {
+        self.homes.iter().map(|h| fabric.projection(h.projection))
     }
 
-    /// The synapse that a candidate is when it lives with `weight`.
-    pub(super) fn birth(&self, candidate: u32, weight: f32) -> SynapseBirth {
+    /// The projections in which candidates live, by their number in the world.
+    pub(super) fn projections(&self) -> impl Iterator<Item = ProjectionIdx> {
+        self.homes.iter().map(|h| h.projection)
+    }
+
+    /// The populations of the parts.
+    pub(super) fn populations<'f>(&self, fabric: &'f Fabric) -> impl Iterator<Item = &'f Population> {
+        self.parts.iter().map(|p| fabric.population(p.0))
+    }
+
+    /// Number of the projection that joins two neurons.
+    fn home_of(&self, a: u32, b: u32) -> Option<usize> {
+        let (a, b) = (self.part_of(a), self.part_of(b));
+        self.homes.iter().position(|h| (h.from, h.to) == (a, b) || (h.from, h.to) == (b, a))
+    }
+
+    /// Where a candidate lives if it does.
+    pub(super) fn site(&self, candidate: u32) -> Site {
         let (a, b) = self.candidates.pair(candidate);
-        let home = self.home_of(a, b).expect("candidates are pairs that a projection joins");
+        let number = self.home_of(a, b).expect("candidates are pairs that a projection joins");
+        let home = self.homes[number];
         let (source, target) = if self.part_of(a) == home.from { (a, b) } else { (b, a) };
-        let row = |neuron: u32, part: usize| (neuron - self.parts[part].1 as u32).into();
-        SynapseBirth { projection: home.projection, source: row(source, home.from), target: row(target, home.to), weight }
+        let row = |neuron: u32, part: usize| neuron - self.parts[part].1 as u32;
+        Site { home: number, source: row(source, home.from), target: row(target, home.to) }
     }
 
     /// Living synapses with their projection, row and pair of neurons.

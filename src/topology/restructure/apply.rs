@@ -162,6 +162,8 @@ fn set_projection_ranges(fabric: &mut Fabric, plans: &mut [ProjectionPlan]) {
     let mut ends = vec![0; fabric.synapse_kinds.len()];
     for (projection, plan) in fabric.projections.iter_mut().zip(plans) {
         let n_rows = projection.n_synapses() - plan.dead.len() + plan.newborns.len();
+        projection.n_born += plan.newborns.len() as u64;
+        projection.n_died += plan.dead.len() as u64;
         let start = ends[projection.kind];
         projection.rows = start..start + n_rows;
         ends[projection.kind] = start + n_rows;

@@ -11,6 +11,9 @@ use crate::topology::fabric::{Fabric, PopulationIdx, Projection, ProjectionIdx};
 use super::error::RestructureError;
 use super::neurons::NeuronPlan;
 
+/// Newborns whose places one task looks for at least.
+const NEWBORNS_PER_TASK: usize = 1 << 10;
+
 /// A newborn synapse, in new rows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Newborn {
@@ -134,7 +137,7 @@ fn collect_dead(plan: &mut ProjectionPlan, projection: &Projection, neurons: &Ne
         let dies = |source: &Source| change.is_dead(source.row());
         plan.dead.extend((0_u32..).zip(rows.sources).filter(|(_, source)| dies(source)).map(|(row, _)| row));
     }
-    plan.dead.sort_unstable();
+    plan.dead.par_sort_unstable();
     plan.dead.dedup();
 }
 
@@ -156,19 +159,21 @@ fn place_newborns(
     if let Some(pair) = plan.newborns.windows(2).find(|pair| (pair[0].target, pair[0].source) == (pair[1].target, pair[1].source)) {
         return Err(duplicate(&pair[0]));
     }
+    // Where they belong is looked for in parallel, since every look waits for memory.
+    let place = |newborn: &Newborn| match neurons.old_row(projection.to, newborn.target) {
+        None => rows.sources.len(),
+        Some(target) => {
+            let row = projection.synapses_onto(target as usize);
+            match neurons.old_row(projection.from, newborn.source) {
+                None => row.end,
+                Some(source) => row.start + rows.sources[row].partition_point(|s| s.row() < source as usize),
+            }
+        }
+    };
+    let places: Vec<usize> = plan.newborns.par_iter().with_min_len(NEWBORNS_PER_TASK).map(place).collect();
     let mut dead_before = 0;
     plan.gaps.reserve_exact(plan.newborns.len());
-    for newborn in &plan.newborns {
-        let at = match neurons.old_row(projection.to, newborn.target) {
-            None => rows.sources.len(),
-            Some(target) => {
-                let row = projection.synapses_onto(target as usize);
-                match neurons.old_row(projection.from, newborn.source) {
-                    None => row.end,
-                    Some(source) => row.start + rows.sources[row].partition_point(|s| s.row() < source as usize),
-                }
-            }
-        };
+    for (newborn, at) in plan.newborns.iter().zip(places) {
         while plan.dead.get(dead_before).is_some_and(|&d| (d as usize) < at) {
             dead_before += 1;
         }

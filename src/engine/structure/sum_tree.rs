@@ -1,33 +1,36 @@
-//! A tree of integer sums: update, and find by rank, in O(log n) (Fenwick 1994).
+//! A tree of integer sums: update, and find by rank, in O(log n).
 //!
-//! The sums are integers, so that nothing drifts, however long it runs, and the tree is a function of its values alone.
+//! A level holds the sums of [`FAN`] neighbours of the level below. Wide and low, it costs few waits for memory: an update writes one
+//! number a level, and a search reads runs of neighbours. The sums are integers, so that nothing drifts, however long it runs, and
+//! the tree is a function of its values alone.
 
-/// Sums over the prefixes of `n` numbers.
+/// Values below one sum.
+const FAN: usize = 32;
+
+/// Sums over runs of `n` numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fenwick {
-    /// `sums[k]` covers the values from `k + 1 - lowest_bit(k + 1)` to `k`.
-    sums: Vec<u64>,
+pub struct SumTree {
+    /// The values, the sums of their runs, the sums of those, up to at most [`FAN`].
+    levels: Vec<Vec<u64>>,
     total: u64,
 }
 
-impl Fenwick {
+impl SumTree {
     /// The tree of `values`, in O(n).
     ///
     /// # Panics
     /// If they sum to more than 2^64 - 1.
     pub fn new(values: impl IntoIterator<Item = u64>) -> Self {
-        let mut sums: Vec<u64> = values.into_iter().collect();
-        let total = sums.iter().try_fold(0_u64, |sum, &v| sum.checked_add(v)).expect("the values of a tree sum to less than 2^64");
-        for k in 1..=sums.len() {
-            let parent = k + (k & k.wrapping_neg());
-            if parent <= sums.len() {
-                sums[parent - 1] += sums[k - 1];
-            }
+        let mut levels: Vec<Vec<u64>> = vec![values.into_iter().collect()];
+        let total = levels[0].iter().try_fold(0_u64, |sum, &v| sum.checked_add(v)).expect("the values of a tree sum to less than 2^64");
+        while let Some(level) = levels.last().filter(|level| level.len() > FAN) {
+            levels.push(level.chunks(FAN).map(|run| run.iter().sum()).collect());
         }
-        Fenwick { sums, total }
+        SumTree { levels, total }
     }
 
     /// The sum of all values.
+    #[inline]
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -37,12 +40,11 @@ impl Fenwick {
     /// # Panics
     /// If there is no such value.
     pub fn add(&mut self, index: usize, more: u64) {
-        assert!(index < self.sums.len(), "value {index} of {}", self.sums.len());
         self.total += more;
-        let mut k = index + 1;
-        while k <= self.sums.len() {
-            self.sums[k - 1] += more;
-            k += k & k.wrapping_neg();
+        let mut k = index;
+        for level in &mut self.levels {
+            level[k] += more;
+            k /= FAN;
         }
     }
 
@@ -51,12 +53,11 @@ impl Fenwick {
     /// # Panics
     /// If there is no such value.
     pub fn subtract(&mut self, index: usize, less: u64) {
-        assert!(index < self.sums.len(), "value {index} of {}", self.sums.len());
         self.total -= less;
-        let mut k = index + 1;
-        while k <= self.sums.len() {
-            self.sums[k - 1] -= less;
-            k += k & k.wrapping_neg();
+        let mut k = index;
+        for level in &mut self.levels {
+            level[k] -= less;
+            k /= FAN;
         }
     }
 
@@ -67,14 +68,16 @@ impl Fenwick {
     pub fn find(&self, rank: u64) -> (usize, u64) {
         assert!(rank < self.total, "rank {rank} of {}", self.total);
         let (mut at, mut rest) = (0, rank);
-        let mut stride = (self.sums.len() + 1).next_power_of_two() / 2;
-        while stride > 0 {
-            let next = at + stride;
-            if next <= self.sums.len() && self.sums[next - 1] <= rest {
-                rest -= self.sums[next - 1];
-                at = next;
+        for level in self.levels.iter().rev() {
+            at *= FAN;
+            let run = &level[at..(at + FAN).min(level.len())];
+            for &sum in run {
+                if rest < sum {
+                    break;
+                }
+                rest -= sum;
+                at += 1;
             }
-            stride /= 2;
         }
         (at, rest)
     }
@@ -89,9 +92,9 @@ mod tests {
     #[test]
     fn every_rank_falls_into_the_share_that_holds_it_through_changes() {
         let mut stream = StreamKey::new(Seed(3), SystemTag::named("fenwick"), 0).stream();
-        for n in [1, 2, 3, 7, 8, 9, 33] {
+        for n in [1, 2, 3, 7, 31, 32, 33, 40] {
             let mut values: Vec<u64> = (0..n).map(|_| stream.below(5)).collect();
-            let mut tree = Fenwick::new(values.iter().copied());
+            let mut tree = SumTree::new(values.iter().copied());
             for _ in 0..30 {
                 let k = stream.below(n) as usize;
                 if stream.coin() || values[k] == 0 {
@@ -101,7 +104,7 @@ mod tests {
                     values[k] -= 1;
                     tree.subtract(k, 1);
                 }
-                assert_eq!(tree, Fenwick::new(values.iter().copied()), "the same values, the same tree");
+                assert_eq!(tree, SumTree::new(values.iter().copied()), "the same values, the same tree");
                 let shares = values.iter().enumerate().flat_map(|(k, &v)| (0..v).map(move |r| (k, r)));
                 assert!((0..tree.total()).map(|rank| tree.find(rank)).eq(shares));
             }
