@@ -235,8 +235,12 @@ fn spins(sizes: &Sizes) {
     let candidates = Arc::new(candidates.expect("just made"));
     let rho = sizes.synapses as f64 / candidates.len() as f64;
     let mut stream = StreamKey::new(Seed(1), SystemTag::named("bench"), 0).stream();
-    let living: Vec<(u32, f32)> =
-        (0..candidates.len() as u32).filter_map(|c| (stream.uniform() < rho).then(|| (c, SD * stream.gaussian() as f32))).collect();
+    let mut living: Vec<(u32, f32)> = Vec::new();
+    for c in 0..candidates.len() as u32 {
+        if stream.uniform() < rho {
+            living.push((c, SD * stream.gaussian() as f32));
+        }
+    }
     println!("{n} spins, {} candidates within {radius:.2} (found in {candidates_ms:.0} ms), {} synapses", candidates.len(), living.len());
     // 2. Wirings that stay.
     let structure = Structure::with_living(Arc::clone(&candidates), living.iter().copied());
