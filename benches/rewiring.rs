@@ -4,8 +4,8 @@
 //! and 237 synapses of 64-64-10 and at 947 of 64-256-10, the first also with step units; `-- table unit=step`, `-- table seeds=3`.
 //! `cargo bench --bench rewiring -- one method=rigl [synapses=474] [hidden=64] [unit=relu|tanh|step] [seeds=10] [epochs=300] [rate=.01]
 //! [decay=.001] [batch=64] [every=4] [share=.75] [fraction=.3] [regrow=0] [hot=1] [cold=.01] [moves=400] [births=gradient|uniform]
-//! [least=.01] [validate=1]` prints one line; `validate=1` answers a fifth of the training samples that is kept from it, by which settings
-//! were chosen.
+//! [least=.01] [validate=1]` prints one line, from the settings that were chosen for the method (`chosen`), else the ones named here;
+//! `validate=1` answers a fifth of the training samples that is kept from it, by which they were chosen.
 //!
 //! `-- splits [seeds=10]` prints the rows of the table that each seed tests with, for other programs.
 //!
@@ -36,7 +36,11 @@ fn main() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool of one thread");
     let asks = |mode: &str| options.0.iter().any(|a| a == mode);
     pool.install(|| match (asks("one"), asks("splits")) {
-        (true, _) => one(&options),
+        (true, _) => {
+            let base = chosen(&options.text("method", "rigl"), options.count("hidden", 64));
+            let all = base.iter().map(|s| (*s).to_owned()).chain(options.0.iter().cloned());
+            one(&Options(all.collect()));
+        }
         (_, true) => splits(&options),
         _ => table(&options),
     });
@@ -79,6 +83,8 @@ fn chosen(method: &str, hidden: u64) -> &'static [&'static str] {
         // Four times the candidates want more moves, and colder ones.
         ("thermo", 128..) => &["every=1", "hot=0.03", "cold=0.003", "moves=2000"],
         ("thermo", _) => &["every=1", "hot=0.1"],
+        // Of fewer synapses in a hundred, what is left takes longer to learn.
+        ("prune", 128..) => &["rate=0.003", "epochs=600", "decay=1e-4"],
         ("prune", _) => &["rate=0.003"],
         _ => &[],
     }

@@ -166,9 +166,9 @@ fn pseudo_likelihood_is_the_mean_over_units_of_any_machine() {
         let many = vec![&sample[..]; 4000];
         let found = pseudo_likelihood(&machine, &many, runs, KEY, Simd::best());
         assert!((found.estimate - exact).abs() < 5.0 * found.error && found.error < 0.1, "{shape:?}: {found:?} for {exact}");
-        // A twin whose couplings are a quarter of what they should be.
+        // A twin whose couplings are twice as strong.
         let mut wrong = machine.clone();
-        wrong.weights.iter_mut().flatten().for_each(|w| *w *= 0.25);
+        wrong.weights.iter_mut().flatten().for_each(|w| *w *= 2.0);
         let off = pseudo_likelihood(&wrong, &many, runs, KEY, Simd::best());
         assert!((off.estimate - exact).abs() > 5.0 * off.error, "{shape:?}: {off:?} for {exact}");
     }
