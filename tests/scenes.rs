@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use lehr::components::Metrics;
 use lehr::components::metrics::FINISHED;
+use lehr::components::{Metrics, Source, Target};
 use lehr::scene::checked::{Method, Model};
 use lehr::scene::{Checked, Limits, SceneSource, build, load};
 use lehr::simulation::Simulation;
@@ -247,4 +247,12 @@ fn what_the_energy_is_made_of_is_recorded_beside_it() {
     assert!(loss > 0.0 && prior > 0.0 && (energy - loss - prior).abs() < 1e-9 * energy, "{energy} of {loss} and {prior}");
     let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).take(3).collect();
     assert_eq!(names, ["energy", "loss", "prior"]);
+}
+
+#[test]
+fn cells_that_are_active_together_wire_into_assemblies() {
+    let sim = run("hebbian_assemblies", &[]);
+    let (sources, targets) = (sim.synapses::<Source>("cells->cells").unwrap(), sim.synapses::<Target>("cells->cells").unwrap());
+    let strangers = sources.iter().zip(targets).filter(|(s, t)| s.row() / 12 != t.row() / 12).count();
+    assert_eq!((sources.len(), strangers), (4 * 12 * 11, 0));
 }

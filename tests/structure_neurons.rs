@@ -80,8 +80,12 @@ fn target(density: Density, counting: Counting) -> Vec<f64> {
                 Density::Rho(rho) => k * math::ln(rho) + (m - k) * math::ln(1.0 - rho),
                 Density::Mu(mu) => -mu * k / T,
             };
-            // Slots are no part of a state: the C(3, N) choices of them share its weight.
-            let names = choose[n] * if counting == Counting::Orderless { factorial[n] } else { 1.0 };
+            // Unless slots are a part of a state, the C(3, N) choices of them share its weight.
+            let names = match counting {
+                Counting::Labelled => choose[n],
+                Counting::Orderless => choose[n] * factorial[n],
+                Counting::Places => 1.0,
+            };
             math::exp(ln_prior - (energy(&pool, state >> 6) + 0.7 * n as f64) / T) / names
         })
         .collect();

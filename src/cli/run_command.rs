@@ -23,6 +23,7 @@ use crate::run::threads::{available, with_threads};
 use crate::scene::checked::Model;
 use crate::scene::checked_network::NetworkSystem;
 use crate::scene::{self, Checked, Format, Limits, Report, SceneSource};
+use crate::simulation::Simulation;
 use crate::units::Seed;
 
 /// Runs a scene.
@@ -156,7 +157,7 @@ fn one_run(args: &RunArgs, mut checked: Checked, place: &Place, n_threads: usize
         Run::create(&DiskFs, dir, wanted, &checked.resolved, checked.digest, &sim)?
     };
     let at = sim.step_count();
-    front.start(&checked, run.manifest(), dir, at);
+    front.start(&checked, run.manifest(), dir, &sim);
     let settings = DriveSettings {
         checkpoint_every: match args.checkpoint_every.or(checked.scene.checkpoint_every) {
             Some(steps) => CheckpointEvery::Steps(steps),
@@ -194,7 +195,9 @@ impl Front {
         Front { as_json: args.json, is_verbose: args.verbose, is_quiet: args.quiet, steps, progress }
     }
 
-    fn start(&mut self, checked: &Checked, manifest: &Manifest, dir: &Path, at: u64) {
+    fn start(&mut self, checked: &Checked, manifest: &Manifest, dir: &Path, sim: &Simulation) {
+        // What was built, where a check knows no more than a bound.
+        let (at, neurons, synapses) = (sim.step_count(), sim.fabric().n_neurons(), sim.fabric().n_synapses());
         if self.as_json {
             output::json_line(
                 "start",
@@ -209,8 +212,8 @@ impl Front {
                     "label": manifest.label,
                     "bits": manifest.bits,
                     "backend": manifest.backend,
-                    "neurons": checked.preflight.neurons,
-                    "synapses": checked.preflight.synapses,
+                    "neurons": neurons,
+                    "synapses": synapses,
                     "run_dir": dir,
                 }),
             );
@@ -219,8 +222,8 @@ impl Front {
             let name = &checked.scene.name;
             let resumed = if at > 0 { format!(", going on from step {at}") } else { String::new() };
             eprintln!(
-                "{name}: {}, {method}, seed {}, {} steps, {} threads{resumed}",
-                checked.preflight, manifest.seed, manifest.steps, manifest.threads
+                "{name}: {neurons} neurons and {synapses} synapses, {method}, seed {}, {} steps, {} threads{resumed}",
+                manifest.seed, manifest.steps, manifest.threads
             );
         }
         self.progress = Progress::start(self.steps, at, "steps", !self.is_quiet && !self.as_json);

@@ -25,6 +25,7 @@ use crate::engine::network::heat::HeatError;
 use crate::engine::network::structure::{NetworkCandidates, NetworkEnergy, NoCandidates};
 use crate::engine::network::{Activations, Parameters, ParametersRef, forward_lanes};
 use crate::engine::structure::driven::drive;
+use crate::engine::structure::free_energy::FIGURES;
 use crate::engine::structure::kernel::Count;
 use crate::engine::structure::{
     CandidateError, Candidates, Preset, Score, Structure, StructureEnergy, StructureSettings, Tally, ln_choose, scores, walk,
@@ -32,11 +33,12 @@ use crate::engine::structure::{
 use crate::kernels::simd::{Simd, SimdError};
 use crate::phases::Phase;
 use crate::plan::network::NetworkPlan;
-use crate::random::{StreamKey, SystemTag};
+use crate::random::{BLOCK, StreamKey, SystemTag};
 use crate::simulation::Simulation;
 use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
 use crate::topology::nearest::did_you_mean;
 use crate::topology::{Births, Deaths, Fabric, Neurons, SynapseBirth, Synapses};
+use crate::units::Seed;
 
 use super::compiled::CompiledNetwork;
 use super::samples::Samples;
@@ -47,7 +49,7 @@ mod settings;
 
 pub use account::measures;
 pub use free_energy::free_energy;
-pub use settings::RewiringSettings;
+pub use settings::{RewiringCandidates, RewiringSettings};
 
 /// Why the wiring of a network cannot be a variable.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -73,7 +75,7 @@ pub enum RewiringError {
     #[error("population \"{0}\" is of gates, which send no slope back: use the preset thermo or set, or births that are not by gradient")]
     NoSlopes(String),
     /// Births by distance without places.
-    #[error("births are proposed by distance, and population \"{0}\" has no places: give positions for all populations")]
+    #[error("births, costs or candidates are by distance, and population \"{0}\" has no places: give positions for all populations")]
     NoPlaces(String),
     /// A setting is out of its range.
     #[error(transparent)]
@@ -204,13 +206,12 @@ pub fn attach(sim: &mut Simulation, settings: RewiringSettings) -> Result<(), Re
 type BothCandidates = (Arc<NetworkCandidates>, Arc<Candidates>);
 
 fn candidates_of(settings: &RewiringSettings, plan: &NetworkPlan) -> Result<BothCandidates, RewiringError> {
-    let candidates = Arc::new(NetworkCandidates::new(plan, &settings.rows(plan))?);
+    let candidates = Arc::new(NetworkCandidates::new(plan, &settings.rows(plan)?)?);
     let mut placed = Arc::clone(candidates.pairs());
     if settings.needs_places() {
         let mut positions: Vec<[f32; 3]> = Vec::new();
         for layer in &plan.layers {
-            let places = settings.positions.iter().find(|(name, places)| *name == layer.name && places.len() == layer.n_neurons);
-            positions.extend(&places.ok_or_else(|| RewiringError::NoPlaces(layer.name.clone()))?.1);
+            positions.extend(settings.places_of(layer)?);
         }
         placed = Arc::new((*placed).clone().with_positions(&positions)?);
     }
@@ -242,10 +243,16 @@ fn rewire(
         weights: columns.iter().map(|w| bytemuck::cast_slice(w)).collect(),
         biases: network.by_layer(biases.iter()).into_iter().map(bytemuck::cast_slice).collect(),
     };
-    let all = candidates.spread(plan, &parameters);
+    let mut all = candidates.spread(plan, &parameters);
     let rows: Vec<Vec<u32>> = (0..plan.blocks.len()).map(|b| candidates.of_block(plan, b)).collect();
+    let left_out = match settings.first_share.filter(|_| step.0 == settings.from) {
+        Some(share) => {
+            leave_share(share, candidates, &rows, &mut all, StreamKey::new(seed.0, SystemTag::named("rewire network/first"), step.0))
+        }
+        None => Vec::new(),
+    };
     let weight_of = |candidate: u32| all.weights[candidates.site(candidate).0][candidates.site(candidate).1];
-    let living = rows.iter().flatten().map(|&c| (c, weight_of(c)));
+    let living = rows.iter().flatten().map(|&c| (c, weight_of(c))).filter(|(_, w)| *w != 0.0);
     let mut structure = Structure::with_living(Arc::clone(placed), living);
     let energy = energy_at(energy, candidates, all, &samples, *simd)?;
     // 2. Moves.
@@ -261,7 +268,9 @@ fn rewire(
         (None, _) => drive(&mut structure, energy, &now, t, key),
     };
     // 3. What became of the synapses there were, and which are new.
-    let died = energy.take_died();
+    let mut died = energy.take_died();
+    died.extend(left_out);
+    died.sort_unstable();
     let mut goes_on = vec![false; structure.n_candidates()];
     for (b, rows) in rows.iter().enumerate() {
         for (row, &candidate) in (0_u32..).zip(rows) {
@@ -278,7 +287,9 @@ fn rewire(
         let (block, source, target) = candidates.ends(candidate);
         births.synapse(SynapseBirth { projection: network.projections()[block], source: source.into(), target: target.into(), weight });
     }
-    // 4. The books.
+    // 4. The free energy, by copies of what was just moved.
+    report_free_energy(settings, (step.0, x), &structure, energy, seed.0, &metrics)?;
+    // 5. The books.
     let cost = structure.cost(&now);
     ledger.set("loss", energy.energy());
     ledger.set("structure", cost);
@@ -303,6 +314,45 @@ fn rewire(
             None => metrics.remove("heat_capacity"),
         }
     }
+    Ok(())
+}
+
+/// Sets the weight of all but a share of the living candidates to 0, and returns them: these live no more.
+fn leave_share(share: f64, candidates: &NetworkCandidates, rows: &[Vec<u32>], all: &mut Parameters, key: StreamKey) -> Vec<u32> {
+    let mut left_out = Vec::new();
+    let living: Vec<u32> = rows.iter().flatten().copied().collect();
+    for (block, living) in living.chunks(BLOCK).enumerate() {
+        let mut stream = key.block(block as u32).stream();
+        for &candidate in living {
+            if stream.uniform() >= share {
+                let (block, synapse) = candidates.site(candidate);
+                all.weights[block][synapse] = 0.0;
+                left_out.push(candidate);
+            }
+        }
+    }
+    left_out
+}
+
+/// F at this step if it is due; no figure of an earlier one otherwise.
+fn report_free_energy(
+    settings: &RewiringSettings,
+    (step, x): (u64, f64),
+    structure: &Structure,
+    energy: &NetworkEnergy,
+    seed: Seed,
+    metrics: &Metrics,
+) -> Result<(), SettingsError> {
+    let Some(request) = settings.free_energy else { return Ok(()) };
+    let t = settings.schedule.temperature(x);
+    // On the way there may be steps at 0, where F is the lowest U and no chain finds it.
+    if t <= 0.0 || !request.is_due((step - settings.from) / u64::from(settings.structure.every), settings.n_acting()) {
+        FIGURES.iter().for_each(|name| metrics.remove(name));
+        return Ok(());
+    }
+    let key = StreamKey::new(seed, SystemTag::named("network/free energy"), step);
+    let found = request.find(structure, energy, &settings.structure_at(x), t, key)?;
+    found.figures(t).into_iter().for_each(|(name, value)| metrics.set(name, value));
     Ok(())
 }
 

@@ -51,6 +51,10 @@ column! {
     ActivitySketch(Sketch), f32
 }
 column! {
+    /// The running mean of a neuron's energy gradient |dE/dy| = |bias + sum w x|.
+    EnergyGradient(f32), f32
+}
+column! {
     /// The sliding threshold of BCM: the running mean of the squared activation.
     BcmThreshold(f32), f32
 }

@@ -2,7 +2,7 @@
 
 use bevy_ecs::system::{Res, SystemParam};
 
-use crate::components::{Activation, Bias, Metrics, RunSeed, Source, StepCount, Weight};
+use crate::components::{Metrics, RunSeed, Source, StepCount};
 use crate::engine::plasticity::pairing::{self, Elements};
 use crate::engine::plasticity::sketch::Sketches;
 use crate::engine::plasticity::synaptogenesis::{Ground, Proposal, Side, grow};
@@ -10,7 +10,7 @@ use crate::engine::plasticity::{Grown, Rows};
 use crate::random::{StreamKey, SystemTag};
 use crate::topology::{Births, Deaths, Fabric, Neurons, PopulationIdx, ProjectionIdx, SynapseBirth, Synapses};
 
-use super::columns::{ActivitySketch, ActivityVariance, AxonalElements, Calcium, DendriticElements, Place};
+use super::columns::{ActivitySketch, ActivityVariance, AxonalElements, Calcium, DendriticElements, EnergyGradient, Place};
 use super::places::vectors;
 use super::settings::GrowthTemperature;
 use super::system::{Plasticity, rows};
@@ -38,8 +38,8 @@ impl Moment<'_> {
 pub(super) struct Surroundings<'w, 's> {
     traces: Neurons<'w, 's, (&'static ActivityVariance, &'static ActivitySketch)>,
     places: Neurons<'w, 's, &'static Place>,
-    activations: Neurons<'w, 's, (&'static Activation, &'static Bias)>,
-    synapses: Synapses<'w, 's, (&'static Source, &'static Weight)>,
+    gradients: Neurons<'w, 's, &'static EnergyGradient>,
+    synapses: Synapses<'w, 's, &'static Source>,
     metrics: Res<'w, Metrics>,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn grow_by_correlation(plasticity: Res<Plasticity>, around: Surroundi
         let [from_places, to_places] = [from, to].map(|p| vectors(around.places.get(p)));
         let settings = &growth.settings;
         let asks_for_ways = settings.proposals.contains(&Proposal::Intermediate);
-        let gradients = if settings.by_energy_gradient { around.energy_gradients(fabric, to) } else { Vec::new() };
+        let gradients = if settings.by_energy_gradient { around.gradients_of(to) } else { Vec::new() };
         let ground = Ground {
             rows: around.rows(fabric, idx),
             from: Side { sketches: around.sketches(from), places: &from_places },
@@ -79,8 +79,13 @@ impl Surroundings<'_, '_> {
         })
     }
 
+    /// The running means of the energy gradients.
+    fn gradients_of(&self, population: PopulationIdx) -> Vec<f32> {
+        self.gradients.get(population).unwrap_or(&[]).iter().map(|g| g.0).collect()
+    }
+
     fn rows<'a>(&'a self, fabric: &'a Fabric, idx: ProjectionIdx) -> Rows<'a> {
-        rows(fabric.projection(idx), self.synapses.get(idx).map_or(&[], |(sources, _)| sources))
+        rows(fabric.projection(idx), self.synapses.get(idx).unwrap_or(&[]))
     }
 
     /// Ways of two synapses from a neuron of `from` to one of `to`.
@@ -92,22 +97,6 @@ impl Surroundings<'_, '_> {
             ways.extend(firsts.map(|(first, _)| (self.rows(fabric, second), self.rows(fabric, first))));
         }
         ways
-    }
-
-    /// |dE/dy| = |bias + sum w x| of each neuron, for E = -sum w x y - sum bias y.
-    fn energy_gradients(&self, fabric: &Fabric, population: PopulationIdx) -> Vec<f32> {
-        let mut fields: Vec<f32> = self.activations.get(population).map_or(&[][..], |(_, biases)| biases).iter().map(|b| b.0).collect();
-        for (idx, projection) in fabric.projections().filter(|(_, p)| p.to() == population) {
-            let (Some((sources, weights)), Some((x, _))) = (self.synapses.get(idx), self.activations.get(projection.from())) else {
-                continue;
-            };
-            for (target, field) in fields.iter_mut().enumerate() {
-                let row = projection.synapses_onto(target);
-                *field += sources[row.clone()].iter().zip(&weights[row]).map(|(s, w)| w.0 * x[s.row()].0).sum::<f32>();
-            }
-        }
-        fields.iter_mut().for_each(|f| *f = f.abs());
-        fields
     }
 }
 

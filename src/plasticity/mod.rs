@@ -17,7 +17,8 @@ mod system;
 mod traces;
 
 pub use columns::{
-    ActivityMean, ActivitySketch, ActivityVariance, AxonalElements, BcmThreshold, Calcium, DendriticElements, EnergyShare, IdleSteps, Place,
+    ActivityMean, ActivitySketch, ActivityVariance, AxonalElements, BcmThreshold, Calcium, DendriticElements, EnergyGradient, EnergyShare,
+    IdleSteps, Place,
 };
 pub use drive::{Drive, DriveError, drive};
 pub use places::place;

@@ -6,7 +6,8 @@ use crate::engine::plasticity::{GrowthCurve, LocalRule, LocalSettings, PairingSe
 use crate::simulation::Simulation;
 
 use super::columns::{
-    ActivityMean, ActivitySketch, ActivityVariance, AxonalElements, BcmThreshold, Calcium, DendriticElements, EnergyShare, IdleSteps, Place,
+    ActivityMean, ActivitySketch, ActivityVariance, AxonalElements, BcmThreshold, Calcium, DendriticElements, EnergyGradient, EnergyShare,
+    IdleSteps, Place,
 };
 
 /// A local rule on one projection. Phase: Learn.
@@ -224,6 +225,9 @@ impl PlasticitySettings {
         if !self.hebbian.is_empty() {
             sim.neuron_column(ActivityMean::default()).neuron_column(ActivityVariance::default()).neuron_column(ActivitySketch::default());
         }
+        if self.follows_gradients() {
+            sim.neuron_column(EnergyGradient::default());
+        }
         if self.bcm_tau().is_some() {
             sim.neuron_column(BcmThreshold::default());
         }
@@ -235,6 +239,10 @@ impl PlasticitySettings {
     /// True if a rule reads calcium.
     pub(super) fn follows_calcium(&self) -> bool {
         !self.homeostatic.is_empty() || !self.scaling.is_empty()
+    }
+
+    pub(super) fn follows_gradients(&self) -> bool {
+        self.hebbian.iter().any(|g| g.settings.by_energy_gradient)
     }
 
     /// The time constant of BCM's thresholds, if a rule has them.

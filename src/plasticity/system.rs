@@ -11,7 +11,7 @@ use crate::topology::nearest::did_you_mean;
 use crate::topology::turnover::Turnover;
 use crate::topology::{Fabric, PopulationIdx, Projection, ProjectionIdx};
 
-use super::columns::{ActivitySketch, AxonalElements, BcmThreshold, Calcium, DendriticElements, EnergyShare, Place};
+use super::columns::{ActivitySketch, AxonalElements, BcmThreshold, Calcium, DendriticElements, EnergyGradient, EnergyShare, Place};
 use super::settings::{PlasticityError, PlasticitySettings};
 use super::{account, grow, learn, lesion, prune, traces};
 
@@ -77,6 +77,7 @@ pub fn attach(sim: &mut Simulation, settings: PlasticitySettings) -> Result<(), 
     // 2. Systems, of the rules that there are.
     let settings = &plasticity.settings;
     let (follows_calcium, follows_traces) = (settings.follows_calcium(), !settings.hebbian.is_empty());
+    let follows_gradients = settings.follows_gradients();
     let (learns, scales) = (!settings.learn.is_empty(), !settings.scaling.is_empty());
     let (grows_elements, prunes, lesions) = (!settings.homeostatic.is_empty(), !settings.pruning.is_empty(), !settings.lesions.is_empty());
     sim.insert_resource(plasticity);
@@ -87,6 +88,7 @@ pub fn attach(sim: &mut Simulation, settings: PlasticitySettings) -> Result<(), 
         (
             traces::follow_calcium.run_if(when(follows_calcium)),
             traces::follow_correlations.run_if(when(follows_traces)),
+            traces::follow_energy_gradients.run_if(when(follows_gradients)),
             learn::learn_locally.run_if(when(learns)),
             learn::scale_weights.run_if(when(scales)),
         )
@@ -156,6 +158,9 @@ fn check_columns(sim: &Simulation, settings: &PlasticitySettings) -> Result<(), 
     }
     if !settings.hebbian.is_empty() {
         has::<ActivitySketch>(sim)?;
+    }
+    if settings.follows_gradients() {
+        has::<EnergyGradient>(sim)?;
     }
     if settings.bcm_tau().is_some() {
         has::<BcmThreshold>(sim)?;

@@ -1,13 +1,13 @@
-//! What neurons remember of their activity: calcium, and the sketches from which correlations come. Phase: Learn.
+//! What neurons remember of their activity: calcium, the sketches from which correlations come, energy gradients. Phase: Learn.
 
 use bevy_ecs::system::Res;
 
-use crate::components::{Activation, RunSeed, StepCount};
+use crate::components::{Activation, Bias, RunSeed, Source, StepCount, Weight};
 use crate::engine::plasticity::{local, sketch};
 use crate::random::{StreamKey, SystemTag};
-use crate::topology::{Neurons, PopulationIdx};
+use crate::topology::{Neurons, PopulationIdx, Synapses};
 
-use super::columns::{ActivityMean, ActivitySketch, ActivityVariance, Calcium};
+use super::columns::{ActivityMean, ActivitySketch, ActivityVariance, Calcium, EnergyGradient};
 use super::system::Plasticity;
 
 /// Calcium follows activation in all populations.
@@ -43,5 +43,39 @@ pub(super) fn follow_correlations(
             sketches: bytemuck::cast_slice_mut(sketches),
         };
         sketch::observe(settings.trace_tau, signs, bytemuck::cast_slice(activation), traces);
+    }
+}
+
+/// Energy gradients |dE/dy| = |bias + sum w x| of E = -sum w x y - sum bias y, averaged by the time constant of correlations: a region
+/// counts as strained if it is so lastingly, not for a moment.
+pub(super) fn follow_energy_gradients(
+    plasticity: Res<Plasticity>,
+    activations: Neurons<(&Activation, &Bias)>,
+    synapses: Synapses<(&Source, &Weight)>,
+    mut gradients: Neurons<&mut EnergyGradient>,
+    step: Res<StepCount>,
+) {
+    let settings = &plasticity.settings;
+    let is_asked = settings.hebbian.iter().any(|g| g.settings.by_energy_gradient && g.window.until > step.0);
+    if !is_asked || !step.0.is_multiple_of(settings.trace_every) {
+        return;
+    }
+    let fabric = activations.fabric();
+    let by_gradient = settings.hebbian.iter().zip(&plasticity.hebbian).filter(|(g, _)| g.settings.by_energy_gradient);
+    let mut targets: Vec<PopulationIdx> = by_gradient.map(|(_, &p)| fabric.projection(p).to()).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    for population in targets {
+        let (Some((_, biases)), Some(means)) = (activations.get(population), gradients.get_mut(population)) else { continue };
+        let mut fields: Vec<f32> = biases.iter().map(|b| b.0).collect();
+        for (idx, projection) in fabric.projections().filter(|(_, p)| p.to() == population) {
+            let (Some((sources, weights)), Some((x, _))) = (synapses.get(idx), activations.get(projection.from())) else { continue };
+            for (target, field) in fields.iter_mut().enumerate() {
+                let row = projection.synapses_onto(target);
+                *field += sources[row.clone()].iter().zip(&weights[row]).map(|(s, w)| w.0 * x[s.row()].0).sum::<f32>();
+            }
+        }
+        fields.iter_mut().for_each(|f| *f = f.abs());
+        local::follow_activity(settings.trace_tau, &fields, bytemuck::cast_slice_mut(means));
     }
 }

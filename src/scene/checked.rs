@@ -6,10 +6,10 @@ use crate::engine::methods::{
     AisSettings, AnnealSettings, CyclingSettings, OptimiseSettings, PopulationSettings, SampleSettings, TemperingSettings,
 };
 use crate::engine::spins::{Rule, Scan};
-use crate::engine::structure::{Claim, StructureSettings};
+use crate::engine::structure::{Claim, FreeEnergyRequest, StructureSettings};
 use crate::kernels::layers::Products;
 use crate::plan::Coupling;
-use crate::thermo::structure::{Course, WiringCandidates, WiringSettings};
+use crate::thermo::structure::{Course, NeuronTurnover, WiringCandidates, WiringSettings};
 use crate::topology::generate::{Generator, Placement};
 use crate::topology::read::Instance;
 use crate::units::Seed;
@@ -253,6 +253,10 @@ pub struct StructureSampling {
     pub discard: u64,
     /// Sweeps of the spins in an acting step.
     pub sweeps: u32,
+    /// Births and deaths of neurons, if they come and go.
+    pub neurons: Option<NeuronTurnover>,
+    /// The free energy along the run, if it is asked for.
+    pub free_energy: Option<FreeEnergyRequest>,
 }
 
 impl StructureSampling {
@@ -270,6 +274,8 @@ impl StructureSampling {
             sweeps: self.sweeps,
             random_start: true,
             starts_empty: self.starts_empty,
+            neurons: self.neurons,
+            free_energy: self.free_energy,
         }
     }
 }

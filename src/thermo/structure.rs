@@ -8,7 +8,7 @@
 //! Metrics: of the stage `energy` (the mean of U) with its error, `heat_capacity` = Var(U)/T^2, `abs_magnetisation`; of the step
 //! `births`, `deaths`, `rewirings`, `acceptance`; of the graph `n_synapses`, `density`, `s_conf` = ln C(M, K), `f_conf` =
 //! U - T S_conf, `degree_entropy`, `agreement` (share of the synapses that join equal spins), `components` and
-//! `largest_component` (its share of the neurons).
+//! `largest_component` (its share of the neurons); on request `free_energy` = -T ln Z and `ln_z` with their errors.
 //!
 //! What is held between steps is a workspace: fields are summed anew from the couplings at the end of each step, in the order of
 //! candidates, so that a resumed run has the same bits. A step costs its sweeps, O(log M) a move, one refreshing of the fields and
@@ -23,6 +23,7 @@ use crate::components::metrics::FINISHED;
 use crate::components::{Activation, Bias, Clamped, EnergyLedger, Metrics, RunSeed, Source, StepCount, Target, Weight};
 use crate::engine::methods::DIAGNOSTICS;
 use crate::engine::structure::driven::drive;
+use crate::engine::structure::free_energy;
 use crate::engine::structure::kernel::refresh;
 use crate::engine::structure::{Account, LiveSpins, Preset, Score, Structure, StructureEnergy, scores, walk};
 use crate::phases::Phase;
@@ -34,11 +35,13 @@ use super::recall::Recall;
 use super::spin_network::SpinNetwork;
 
 mod measures;
+mod neurons;
 mod settings;
 mod sites;
 mod workspace;
 
 pub use measures::WiringProgress;
+pub use neurons::{NeuronTurnover, WiringSlots};
 pub use settings::{Course, WiringCandidates, WiringError, WiringSettings};
 
 use measures::report_graph;
@@ -80,10 +83,16 @@ pub fn attach(sim: &mut Simulation, settings: WiringSettings) -> Result<(), Wiri
         }
     };
     let n_neurons = wirer.sites.candidates().n_neurons();
+    let turnover = wirer.settings.neurons;
     sim.insert_resource(wirer);
     sim.insert_resource(Workspace::default());
     sim.state(WiringProgress::new(n_neurons));
-    sim.add_systems(Phase::Anneal, sample_wiring.run_if(wiring_is_due));
+    match turnover {
+        None => {
+            sim.add_systems(Phase::Anneal, sample_wiring.run_if(wiring_is_due));
+        }
+        Some(turnover) => neurons::attach(sim, turnover)?,
+    }
     Ok(())
 }
 
@@ -184,6 +193,7 @@ fn sample_wiring(
         progress.begin_stage(t);
     }
     progress.count(account.energy + account.cost, live.spins(), within >= settings.discard);
+    report_free_energy(settings, (progress.iteration() - 1, t), &structure, &live, key("wiring/free energy"), &metrics)?;
     metrics.set("temperature", t);
     metrics.set("stage", f64::from(stage));
     progress.report(&metrics);
@@ -262,6 +272,30 @@ fn write_structure(
         births.synapses(born);
     }
     recorded
+}
+
+/// F at this step if it is due, by chains of their own; no figure of an earlier one otherwise.
+fn report_free_energy(
+    settings: &WiringSettings,
+    (acting, t): (u64, f64),
+    structure: &Structure,
+    live: &LiveSpins,
+    key: StreamKey,
+    metrics: &Metrics,
+) -> Result<(), WiringError> {
+    let Some(request) = settings.free_energy else { return Ok(()) };
+    if !request.is_due(acting, settings.n_iterations()) {
+        free_energy::FIGURES.iter().for_each(|name| metrics.remove(name));
+        return Ok(());
+    }
+    let mut live = live.clone();
+    if settings.sweeps == 0 {
+        // Spins that are never swept are data, whose states are not counted.
+        live.hold_spins();
+    }
+    let found = request.find(structure, &live, &settings.structure, t, key)?;
+    found.figures(t).into_iter().for_each(|(name, value)| metrics.set(name, value));
+    Ok(())
 }
 
 /// Spins, fields and clamps of all parts, one after another.

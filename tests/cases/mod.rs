@@ -32,6 +32,7 @@ pub const CASES: &[Case] = &[
     case("bars_and_stripes contrastive", "bars_and_stripes", &["systems[0].rule=Contrastive(sweeps: 2)", "updates_per_step=20"], 3),
     case("boltzmann_machine", "boltzmann_machine", &[], 4),
     case("equilibrium_digits", "equilibrium_digits", &[], 2),
+    case("hebbian_assemblies", "hebbian_assemblies", &[], 60),
     case("hopfield_digits", "hopfield_digits", &[], 3),
     case("hopfield_digits dense", "hopfield_digits", &["power=3", "exponential=true"], 2),
     case("ising_2d", "ising_2d", &[], 4),

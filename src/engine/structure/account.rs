@@ -20,14 +20,19 @@ pub fn ln_choose(m: u64, k: u64) -> f64 {
 
 /// H = -sum p_d ln p_d over the degrees d of neurons, in nats.
 pub fn degree_entropy(structure: &Structure, of: Degrees) -> f64 {
-    let n = structure.candidates().n_neurons();
+    entropy_of_degrees((0..structure.candidates().n_neurons() as u32).map(|neuron| structure.degree(neuron, of)))
+}
+
+/// The same of these degrees; 0 of none.
+pub fn entropy_of_degrees(degrees: impl IntoIterator<Item = u32>) -> f64 {
     let mut counts: Vec<u64> = Vec::new();
-    for neuron in 0..n as u32 {
-        let degree = structure.degree(neuron, of) as usize;
-        if degree >= counts.len() {
-            counts.resize(degree + 1, 0);
+    let mut n = 0_u64;
+    for degree in degrees {
+        if degree as usize >= counts.len() {
+            counts.resize(degree as usize + 1, 0);
         }
-        counts[degree] += 1;
+        counts[degree as usize] += 1;
+        n += 1;
     }
     let terms = counts.iter().filter(|&&c| c > 0).map(|&c| c as f64 / n as f64).map(|p| -p * math::ln(p));
     // An entropy of one degree is 0, not -0.

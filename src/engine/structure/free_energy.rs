@@ -16,7 +16,7 @@ use crate::random::{StreamKey, SystemTag};
 
 use super::energy::StructureEnergy;
 use super::kernel::{draw_weight, walk};
-use super::settings::{Caps, Density, StructureSettings};
+use super::settings::{Caps, Density, Preset, StructureSettings};
 use super::state::Structure;
 
 /// How a free energy is found.
@@ -57,6 +57,69 @@ pub struct FreeEnergy {
     pub ln_z: f64,
     /// Effective number of chains: (sum w)^2 / sum w^2 of AIS, all of integration.
     pub effective: f64,
+}
+
+/// Names of the figures of a free energy.
+pub const FIGURES: [&str; 5] = ["free_energy", "free_energy_error", "ln_z", "ln_z_error", "ln_z_effective_runs"];
+
+/// A free energy that is found along a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FreeEnergyRequest {
+    /// Which way.
+    pub by: Estimator,
+    /// How much of it.
+    pub how: FreeEnergySettings,
+    /// At every so many acting steps, and at the last; 0: at the last alone.
+    pub every: u64,
+}
+
+impl FreeEnergyRequest {
+    /// Checks that there is a free energy to find at temperature `t`.
+    ///
+    /// # Errors
+    /// If a number is out of its range, or `settings` have caps, a fixed number of synapses, or a rule that states no distribution.
+    pub fn validate(&self, settings: &StructureSettings, t: f64) -> Result<(), SettingsError> {
+        let is_sampled = settings.preset == Preset::Thermo;
+        require(
+            is_sampled,
+            "free_energy",
+            settings.preset.name(),
+            "a rule that states no distribution has none: use Thermo, or leave it out",
+        )?;
+        validate(settings, &self.how, t)
+    }
+
+    /// True if it is found in the acting step number `acting`, counted from 0, of `n_acting`.
+    pub fn is_due(&self, acting: u64, n_acting: u64) -> bool {
+        acting + 1 == n_acting || self.every > 0 && (acting + 1).is_multiple_of(self.every)
+    }
+
+    /// F at temperature `t`, as [`by_ais`] or [`by_integration`] find it.
+    ///
+    /// # Errors
+    /// As these.
+    pub fn find<E: StructureEnergy + Clone + Send + Sync>(
+        &self,
+        structure: &Structure,
+        energy: &E,
+        settings: &StructureSettings,
+        t: f64,
+        key: StreamKey,
+    ) -> Result<FreeEnergy, SettingsError> {
+        match self.by {
+            Estimator::Ais => by_ais(structure, energy, settings, &self.how, t, key),
+            Estimator::Integration => by_integration(structure, energy, settings, &self.how, t, key),
+        }
+    }
+}
+
+impl FreeEnergy {
+    /// Its figures by name, with their errors: `free_energy`, `ln_z` (of temperature `t`), and how many chains count.
+    pub fn figures(&self, t: f64) -> [(&'static str, f64); 5] {
+        let ln_z_error = self.error / t;
+        let values = [self.value, self.error, self.ln_z, ln_z_error, self.effective];
+        std::array::from_fn(|k| (FIGURES[k], values[k]))
+    }
 }
 
 fn validate(settings: &StructureSettings, how: &FreeEnergySettings, t: f64) -> Result<(), SettingsError> {

@@ -23,7 +23,7 @@ pub mod sum_tree;
 pub use account::{Account, ln_choose};
 pub use candidates::{CandidateError, Candidates};
 pub use energy::{Nothing, StructureEnergy};
-pub use free_energy::{Estimator, FreeEnergy, FreeEnergySettings};
+pub use free_energy::{Estimator, FreeEnergy, FreeEnergyRequest, FreeEnergySettings};
 pub use graphs::{GraphEnergy, GraphTerms};
 pub use kernel::{Draws, Move, Proposal, Tally, propose, walk};
 pub use neurons::{Counting, NeuronProposal, NeuronSettings, Pool};

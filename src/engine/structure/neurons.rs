@@ -6,7 +6,9 @@
 //! A = z e^(-nu/T) (1-rho)^dM c [p_die(N+1) / isolated(N+1)] / p_birth(N),
 //! a death, uniform among isolated neurons, with the inverse. c says what a neuron's name is worth:
 //! - `Counting::Labelled`: wirings that differ in names alone are different, and c = N + 1, since the new one has one of N + 1 places;
-//! - `Counting::Orderless`: they are the same one, each set of N! counts once, and c = 1.
+//! - `Counting::Orderless`: they are the same one, each set of N! counts once, and c = 1;
+//! - `Counting::Places`: slots are places, and each set of taken ones is a state of its own, as in a lattice gas: c is the number of
+//!   empty ones.
 //!
 //! (The rule of the field has often been written with c = 1 and z = 1, which fits the second target and units without energy.)
 
@@ -25,6 +27,8 @@ pub enum Counting {
     Labelled,
     /// Neurons have no names: each state counts once.
     Orderless,
+    /// Slots are places: who stands where is part of the state.
+    Places,
 }
 
 /// How neurons come and go.
@@ -171,6 +175,7 @@ impl Pool {
         let per_slot = match settings.counting {
             Counting::Labelled => (n + 1) as f64,
             Counting::Orderless => 1.0,
+            Counting::Places => empty,
         };
         math::ln(per_slot / empty)
     }

@@ -42,6 +42,18 @@ pub enum Preset {
     },
 }
 
+impl Preset {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Preset::Thermo => "thermo",
+            Preset::Set => "set",
+            Preset::Rigl => "rigl",
+            Preset::DeepR { .. } => "deep_r",
+        }
+    }
+}
+
 /// What the birth of a synapse is proposed by.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Score {

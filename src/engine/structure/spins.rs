@@ -99,6 +99,11 @@ impl LiveSpins {
         &self.spins
     }
 
+    /// Clamps all spins where they are.
+    pub fn hold_spins(&mut self) {
+        self.is_clamped.fill(true);
+    }
+
     /// One after another, each spin from its distribution given all others at temperature `t` (heat bath); at 0 along its field,
     /// and either way where there is none.
     pub fn sweep(&mut self, t: f64, key: StreamKey) {

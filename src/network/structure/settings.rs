@@ -4,17 +4,35 @@ use crate::engine::methods::SettingsError;
 use crate::engine::methods::settings::require;
 use crate::engine::network::heat::HeatSchedule;
 use crate::engine::network::structure::pruning::cosine;
-use crate::engine::network::structure::{CandidateRows, Pruning};
-use crate::engine::structure::{Claim, Density, Preset, Score, StructureSettings};
+use crate::engine::network::structure::{CandidateRows, Pruning, near_pairs, pairs_of};
+use crate::engine::structure::{Claim, Density, FreeEnergyRequest, Preset, Score, StructureSettings};
 use crate::math;
-use crate::plan::network::NetworkPlan;
+use crate::plan::network::{Block, Layer, NetworkPlan};
+
+use super::RewiringError;
+
+/// Which synapses the projections whose wiring is a variable may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum RewiringCandidates {
+    /// All pairs of their neurons.
+    #[default]
+    AllPairs,
+    /// Those whose neurons stand at most this far apart, above 0, in units of the positions.
+    Nearby(f32),
+    /// The synapses that there are when the method is attached.
+    Listed,
+}
 
 /// How the wiring of a network moves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RewiringSettings {
     /// Names of the projections whose synapses are a variable; all of the network if empty.
     pub projections: Vec<String>,
-    /// Candidates (source, target) of projections that have a list of them; all pairs of others.
+    /// What the candidates of the projections are.
+    pub candidates: RewiringCandidates,
+    /// The share of the synapses, each drawn alone, that lives on at the first acting step, 0 to 1; all if `None`.
+    pub first_share: Option<f64>,
+    /// Candidates (source, target) of projections that have a list of their own.
     pub listed: Vec<(String, Vec<(u32, u32)>)>,
     /// Places of the neurons by population, which births and costs by distance ask for.
     pub positions: Vec<(String, Vec<[f32; 3]>)>,
@@ -28,6 +46,8 @@ pub struct RewiringSettings {
     pub last_density: Option<Density>,
     /// True to let `fraction` fall to 0 along half a cosine over the window.
     pub fraction_falls: bool,
+    /// The free energy along the window, if it is asked for.
+    pub free_energy: Option<FreeEnergyRequest>,
     /// First step of the window.
     pub from: u64,
     /// Steps of the window in which it acts, 1 or more.
@@ -38,6 +58,8 @@ impl Default for RewiringSettings {
     fn default() -> Self {
         RewiringSettings {
             projections: Vec::new(),
+            candidates: RewiringCandidates::AllPairs,
+            first_share: None,
             listed: Vec::new(),
             positions: Vec::new(),
             structure: StructureSettings::default(),
@@ -45,6 +67,7 @@ impl Default for RewiringSettings {
             schedule: HeatSchedule::Constant(1.0),
             last_density: None,
             fraction_falls: true,
+            free_energy: None,
             from: 0,
             n_steps: 100,
         }
@@ -69,13 +92,28 @@ impl RewiringSettings {
             let t = self.schedule.temperature(x);
             require(t >= 0.0 && t.is_finite(), "schedule", t, "temperatures are 0 or more and finite")?;
         }
+        if let RewiringCandidates::Nearby(radius) = self.candidates {
+            require(radius > 0.0 && radius.is_finite(), "radius", radius, "it must be above 0, in the units of the positions")?;
+        }
+        if let Some(share) = self.first_share {
+            require((0.0..=1.0).contains(&share), "first_share", share, "a share lies between 0 and 1")?;
+        }
         if let Some(p) = self.pruning {
             require((0.0..=1.0).contains(&p.first), "first", p.first, "a density lies between 0 and 1")?;
             require(p.last > 0.0 && p.last <= p.first, "last", p.last, "the last density is above 0 and up to the first")?;
             require(p.power > 0, "power", p.power, "it is 1 or more; 3 is usual")?;
             require((0.0..1.0).contains(&p.regrow), "regrow", p.regrow, "a share lies between 0 and 1")?;
         }
+        if let Some(request) = self.free_energy {
+            require(self.pruning.is_none(), "free_energy", "prune", "a rule that states no distribution has none: leave it out")?;
+            request.validate(&self.structure_at(1.0), self.schedule.temperature(1.0))?;
+        }
         Ok(())
+    }
+
+    /// Acting steps of the window.
+    pub fn n_acting(&self) -> u64 {
+        self.n_steps.div_ceil(u64::from(self.structure.every))
     }
 
     /// True if it acts in `step`.
@@ -119,13 +157,7 @@ impl RewiringSettings {
 
     /// Its name: of the preset, or `prune`.
     pub fn name(&self) -> &'static str {
-        match (self.pruning, self.structure.preset) {
-            (Some(_), _) => "prune",
-            (None, Preset::Thermo) => "thermo",
-            (None, Preset::Set) => "set",
-            (None, Preset::Rigl) => "rigl",
-            (None, Preset::DeepR { .. }) => "deep_r",
-        }
+        if self.pruning.is_some() { "prune" } else { self.structure.preset.name() }
     }
 
     /// True if it follows slopes of the loss.
@@ -141,19 +173,39 @@ impl RewiringSettings {
 
     /// True if it looks at places.
     pub fn needs_places(&self) -> bool {
-        self.structure.length_cost != 0.0 || matches!(self.structure.score, Score::Distance { .. })
+        let is_near = matches!(self.candidates, RewiringCandidates::Nearby(_));
+        is_near || self.structure.length_cost != 0.0 || matches!(self.structure.score, Score::Distance { .. })
+    }
+
+    /// The places of the neurons of a layer.
+    pub(super) fn places_of(&self, layer: &Layer) -> Result<&[[f32; 3]], RewiringError> {
+        let found = self.positions.iter().find(|(name, places)| *name == layer.name && places.len() == layer.n_neurons);
+        found.map(|(_, places)| places.as_slice()).ok_or_else(|| RewiringError::NoPlaces(layer.name.clone()))
     }
 
     /// What the candidates of each block are.
-    pub(super) fn rows(&self, plan: &NetworkPlan) -> Vec<CandidateRows> {
-        let of_block = |name: &String| {
-            if let Some((_, pairs)) = self.listed.iter().find(|(n, _)| n == name) {
-                return CandidateRows::Listed(pairs.clone());
+    ///
+    /// # Errors
+    /// If they are near ones and a layer has no places, or there are too many.
+    pub(super) fn rows(&self, plan: &NetworkPlan) -> Result<Vec<CandidateRows>, RewiringError> {
+        let of_block = |block: &Block| {
+            if let Some((_, pairs)) = self.listed.iter().find(|(n, _)| *n == block.name) {
+                return Ok(CandidateRows::Listed(pairs.clone()));
             }
-            let is_named = self.projections.contains(name) || (self.projections.is_empty() && self.listed.is_empty());
-            if is_named { CandidateRows::All } else { CandidateRows::Fixed }
+            let is_named = self.projections.contains(&block.name) || (self.projections.is_empty() && self.listed.is_empty());
+            if !is_named {
+                return Ok(CandidateRows::Fixed);
+            }
+            Ok(match self.candidates {
+                RewiringCandidates::AllPairs => CandidateRows::All,
+                RewiringCandidates::Nearby(radius) => {
+                    let to = if block.from == block.to { None } else { Some(self.places_of(&plan.layers[block.to])?) };
+                    CandidateRows::Listed(near_pairs(self.places_of(&plan.layers[block.from])?, to, radius)?)
+                }
+                RewiringCandidates::Listed => CandidateRows::Listed(pairs_of(plan, block)),
+            })
         };
-        plan.blocks.iter().map(|b| of_block(&b.name)).collect()
+        plan.blocks.iter().map(of_block).collect()
     }
 }
 

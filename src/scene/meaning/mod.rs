@@ -2,7 +2,9 @@
 
 mod can_learn;
 mod data;
+mod free_energy;
 mod machines;
+mod neuron_births;
 mod neuron_systems;
 mod neurons;
 mod numbers;

@@ -58,6 +58,7 @@ impl Checker<'_> {
             }
         };
         let structure = self.structure_of_spins(path, w);
+        let free_energy = self.free_energy(path, w.free_energy, &structure, None);
         let sampling = StructureSampling {
             candidates,
             starts_empty: w.start == StartWire::Empty,
@@ -67,6 +68,8 @@ impl Checker<'_> {
             steps_per_stage: u64::from(length),
             discard: u64::from(discard),
             sweeps: self.count(&at("sweeps_per_step"), w.sweeps_per_step, 0),
+            neurons: w.neurons.and_then(|n| self.neuron_births(path, n, w, network)),
+            free_energy,
         };
         self.suits_spins(path, w, &sampling, network);
         let need = Need { steps: u64::from(stages).saturating_mul(length.into()), is_exact: stages > 1 || discard > 0 };

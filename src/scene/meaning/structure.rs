@@ -2,12 +2,12 @@
 
 use crate::engine::network::structure::Pruning;
 use crate::engine::structure::{Caps, Preset, StructureSettings};
-use crate::network::structure::RewiringSettings;
+use crate::network::structure::{RewiringCandidates, RewiringSettings};
 use crate::topology::nearest::did_you_mean;
 
 use super::super::checked_network::{DirectedProjection, NeuronPopulation};
 use super::super::code::Code;
-use super::super::wire::{AnnealStructureWire, PresetWire};
+use super::super::wire::{AnnealStructureWire, CandidatesWire, FirstSynapsesWire, PresetWire};
 use super::Checker;
 
 impl Checker<'_> {
@@ -75,9 +75,25 @@ impl Checker<'_> {
             every: u32::try_from(window.every).unwrap_or(u32::MAX),
             fraction: self.within(&at("fraction"), w.fraction, 0.0, 1.0) as f32,
         };
+        let rule = pruning.map(|_| "prune");
+        let free_energy = self.free_energy(path, w.free_energy, &structure, rule);
         let last_density = w.last_density.map(|last| self.density(path, "last_density", last));
+        let candidates = match w.candidates {
+            CandidatesWire::AllPairs => RewiringCandidates::AllPairs,
+            CandidatesWire::Listed => RewiringCandidates::Listed,
+            CandidatesWire::Nearby(radius) => {
+                RewiringCandidates::Nearby(self.within_called("the radius", &at("candidates"), radius, (1e-9, 1e9)) as f32)
+            }
+        };
+        let first_share = match w.start {
+            FirstSynapsesWire::Given => None,
+            FirstSynapsesWire::Empty => Some(0.0),
+            FirstSynapsesWire::Share(share) => Some(self.within_called("the share", &at("start"), share, (0.0, 1.0))),
+        };
         let mut settings = RewiringSettings {
             projections: w.projections.clone(),
+            candidates,
+            first_share,
             listed: Vec::new(),
             positions: Vec::new(),
             structure,
@@ -85,6 +101,7 @@ impl Checker<'_> {
             schedule,
             last_density,
             fraction_falls: w.fraction_falls,
+            free_energy,
             from: window.from,
             n_steps: window.n_steps().max(1),
         };

@@ -6,6 +6,7 @@
 
 mod couplings;
 mod data;
+mod free_energy;
 mod hardware;
 mod learning;
 mod machines;
@@ -18,6 +19,7 @@ mod systems;
 
 pub use couplings::{CouplingsWire, HopfieldRule, MeanFieldStrengths, StrengthsWire};
 pub use data::{CsvWire, DataWire, HeaderWire, LossWire, NpzWire, PairWire, SourceWire, TaskWire, TimeWire};
+pub use free_energy::FreeEnergyWire;
 pub use hardware::{
     GranularityWire, HardwareWire, InputRangeWire, NoiseWire, OrderWire, OutputRangeWire, OutputUnitWire, RoundingWire, SchemeWire,
 };
@@ -33,9 +35,11 @@ pub use plasticity::{
     BcmWire, CandidateWire, CurveWire, DestroysWire, GrowHebbianWire, GrowHomeostaticWire, HebbWire, LesionWire, LiveSourceWire, LiveWire,
     OjaWire, PruneIdleWire, RegionWire, ScaleSynapsesWire, SignWire,
 };
-pub use sample_structure::{CandidatesWire, CourseWire, SampleStructureWire, StartWire};
+pub use sample_structure::{CandidatesWire, CountingWire, CourseWire, NeuronBirthsWire, SampleStructureWire, StartWire};
 pub use scene::{PopulationWire, ProductsWire, ProjectionWire, SCENE_FIELDS, SceneWire, SpinsWire, ValuesWire, ron_options};
-pub use structure::{AnnealStructureWire, BirthsWire, DegreeCostWire, DegreesWire, DensityWire, PresetWire, SharesWire, SlabWire};
+pub use structure::{
+    AnnealStructureWire, BirthsWire, DegreeCostWire, DegreesWire, DensityWire, FirstSynapsesWire, PresetWire, SharesWire, SlabWire,
+};
 pub use systems::{
     AisWire, AnnealWire, BetaStepsWire, ClustersWire, CoolingWire, CycleWire, OptimiseWire, PopulationAnnealWire, RandomnessWire,
     RecallWire, RuleWire, SampleWire, ScanWire, SystemWire, TemperWire,

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::free_energy::FreeEnergyWire;
 use super::learning::HeatRangeWire;
 use super::one;
 use super::structure::{BirthsWire, DegreeCostWire, DensityWire, SharesWire, SlabWire};
@@ -48,6 +49,10 @@ pub struct SampleStructureWire {
     pub degree: Option<u64>,
     /// Most couplings of all.
     pub synapses: Option<u64>,
+    /// Births and deaths of neurons; all stay if left out.
+    pub neurons: Option<NeuronBirthsWire>,
+    /// The free energy along the run.
+    pub free_energy: FreeEnergyWire,
 }
 
 impl Default for SampleStructureWire {
@@ -72,8 +77,49 @@ impl Default for SampleStructureWire {
             length_cost: 0.0,
             degree: None,
             synapses: None,
+            neurons: None,
+            free_energy: FreeEnergyWire::Off,
         }
     }
+}
+
+/// `NeuronBirths(cost: 1, first: 20, moves_per_step: 50, counting: Places)`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename = "NeuronBirths", deny_unknown_fields)]
+pub struct NeuronBirthsWire {
+    /// What a neuron costs.
+    pub cost: f64,
+    /// How many live at first; all if left out.
+    #[serde(default)]
+    pub first: Option<u64>,
+    /// Proposals of a step.
+    #[serde(default = "neuron_moves")]
+    pub moves_per_step: u64,
+    /// What is counted.
+    #[serde(default)]
+    pub counting: CountingWire,
+    /// Share of births.
+    #[serde(default = "one")]
+    pub births: u64,
+    /// Share of deaths.
+    #[serde(default = "one")]
+    pub deaths: u64,
+}
+
+fn neuron_moves() -> u64 {
+    10
+}
+
+/// What is counted where neurons come and go.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub enum CountingWire {
+    /// Each naming of the neurons.
+    #[default]
+    Labelled,
+    /// Each wiring once, whoever is who.
+    Orderless,
+    /// Each set of places that are taken.
+    Places,
 }
 
 /// Which pairs of spins may be coupled.

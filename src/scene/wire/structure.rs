@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use super::free_energy::FreeEnergyWire;
 use super::learning::HeatScheduleWire;
 use super::one;
+use super::sample_structure::CandidatesWire;
 
 /// `AnnealStructure(preset: Thermo, schedule: Geometric(hot: 2, cold: 0.1), density: Rho(0.05))`.
 #[derive(Debug, Deserialize)]
@@ -17,6 +19,10 @@ pub struct AnnealStructureWire {
     pub until: Option<u64>,
     /// Names of the projections whose synapses are a variable; all if empty.
     pub projections: Vec<String>,
+    /// Which synapses they may have.
+    pub candidates: CandidatesWire,
+    /// How many of the synapses that there are live on at the first step.
+    pub start: FirstSynapsesWire,
     /// Which rule moves them.
     pub preset: PresetWire,
     /// How the temperature goes through the window, in units of the summed loss.
@@ -51,6 +57,8 @@ pub struct AnnealStructureWire {
     pub fraction: f64,
     /// True to let this share fall to 0 along half a cosine.
     pub fraction_falls: bool,
+    /// The free energy along the run.
+    pub free_energy: FreeEnergyWire,
 }
 
 impl Default for AnnealStructureWire {
@@ -60,6 +68,8 @@ impl Default for AnnealStructureWire {
             from: 0,
             until: None,
             projections: Vec::new(),
+            candidates: CandidatesWire::AllPairs,
+            start: FirstSynapsesWire::Given,
             preset: PresetWire::Thermo,
             schedule: HeatScheduleWire::Constant(1.0),
             density: DensityWire::Rho(0.1),
@@ -77,8 +87,20 @@ impl Default for AnnealStructureWire {
             synapses: None,
             fraction: 0.3,
             fraction_falls: true,
+            free_energy: FreeEnergyWire::Off,
         }
     }
+}
+
+/// How many of the synapses that there are live on at the first step.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub enum FirstSynapsesWire {
+    /// All.
+    Given,
+    /// None.
+    Empty,
+    /// Each with this probability.
+    Share(f64),
 }
 
 /// Which rule moves the wiring.

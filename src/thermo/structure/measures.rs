@@ -46,7 +46,7 @@ impl WiringProgress {
             let sum: i64 = spins.iter().map(|&s| i64::from(s)).sum();
             self.energy.push(u);
             self.single.push(u);
-            self.magnetisation.push(sum.unsigned_abs() as f64 / self.n_neurons.max(1) as f64);
+            self.magnetisation.push(sum.unsigned_abs() as f64 / spins.len().max(1) as f64);
         }
     }
 

@@ -2,10 +2,11 @@
 
 use crate::engine::methods::SettingsError;
 use crate::engine::methods::settings::require;
-use crate::engine::structure::{CandidateError, Claim, Score, Slab, StructureSettings};
+use crate::engine::structure::{CandidateError, Claim, FreeEnergyRequest, Score, Slab, StructureSettings};
 use crate::math;
 
 use super::super::ThermoError;
+use super::neurons::NeuronTurnover;
 
 /// Which pairs of spins may be coupled; there must be a symmetric projection for them to live in.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -78,6 +79,10 @@ pub struct WiringSettings {
     pub random_start: bool,
     /// Starts without any coupling; otherwise from those there are.
     pub starts_empty: bool,
+    /// Births and deaths of neurons; they stay if `None`.
+    pub neurons: Option<NeuronTurnover>,
+    /// The free energy along the run, if it is asked for.
+    pub free_energy: Option<FreeEnergyRequest>,
 }
 
 impl Default for WiringSettings {
@@ -94,6 +99,8 @@ impl Default for WiringSettings {
             sweeps: 1,
             random_start: true,
             starts_empty: false,
+            neurons: None,
+            free_energy: None,
         }
     }
 }
@@ -119,6 +126,15 @@ impl WiringSettings {
         require(!many, "stages", self.stages, "one temperature is one stage: use Linear or Geometric")?;
         require(self.steps_per_stage > 0, "steps_per_stage", self.steps_per_stage, "use 1 or more")?;
         require(self.discard < self.steps_per_stage, "discard", self.discard, "discard fewer steps than a stage has")?;
+        if let Some(turnover) = self.neurons {
+            turnover.validate(&self.structure, self.sweeps)?;
+            require(self.free_energy.is_none(), "free_energy", "neurons", "neurons that come and go are not counted yet: leave one out")?;
+        }
+        if let Some(request) = self.free_energy {
+            for t in [0.0, 1.0].map(|x| self.course.temperature(x)) {
+                request.validate(&self.structure, t)?;
+            }
+        }
         if let Some(place) = self.positions.iter().flatten().find(|x| !x.is_finite()) {
             require(false, "positions", place, "they must be finite")?;
         }
@@ -220,6 +236,14 @@ pub enum WiringError {
         row: usize,
         /// Its bias.
         value: f32,
+    },
+    /// A clamped neuron can neither be born nor die.
+    #[error("neuron {row} of population \"{population}\" is clamped: where neurons come and go, leave clamps out")]
+    Clamped {
+        /// The population.
+        population: String,
+        /// The neuron.
+        row: usize,
     },
     /// Neurons have come or gone.
     #[error("population \"{population}\" has {found} neurons, and the candidates are of {expected}: a sampled wiring keeps its neurons")]

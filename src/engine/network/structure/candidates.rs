@@ -17,7 +17,7 @@ pub enum CandidateRows {
     Fixed,
     /// Every source with every target; of a block of a layer onto itself without delay, sources below their targets.
     All,
-    /// The pairs (source, target) of a list.
+    /// The pairs (source, target) of a list; of a block of a layer onto itself without delay, its pairs of sources below their targets.
     Listed(Vec<(u32, u32)>),
 }
 
@@ -110,7 +110,7 @@ impl NetworkCandidates {
             let block = plan.blocks[b].name.clone();
             let way_out = match &rows[b] {
                 CandidateRows::All => "an undelayed projection of a population onto itself keeps sources below their targets",
-                _ => "list it too",
+                _ => "list it too, or widen the radius of candidates",
             };
             NoCandidates::Stray { block, source_row: source, target_row: target, way_out }
         };
@@ -252,6 +252,24 @@ impl NetworkCandidates {
     }
 }
 
+/// The pairs (source, target) of two layers that stand at most `radius` apart; of one layer (`to` is `None`) every pair of two
+/// different neurons.
+///
+/// # Errors
+/// If there are too many.
+///
+/// # Panics
+/// If the radius or a place is not finite, or the radius not above 0.
+pub fn near_pairs(from: &[[f32; 3]], to: Option<&[[f32; 3]]>, radius: f32) -> Result<Vec<(u32, u32)>, CandidateError> {
+    let n = from.len() as u32;
+    let Some(to) = to else {
+        return Ok(Candidates::within(from, radius, false)?.pairs().collect());
+    };
+    let both: Vec<[f32; 3]> = from.iter().chain(to).copied().collect();
+    let near = Candidates::within(&both, radius, true)?;
+    Ok(near.pairs().filter(|&(a, b)| a < n && b >= n).map(|(a, b)| (a, b - n)).collect())
+}
+
 fn candidate_rows(plan: &NetworkPlan, block: &Block, rows: &CandidateRows) -> Result<Rows, NoCandidates> {
     let (n_sources, n_targets) = (plan.layers[block.from].n_neurons, plan.layers[block.to].n_neurons);
     match rows {
@@ -262,7 +280,9 @@ fn candidate_rows(plan: &NetworkPlan, block: &Block, rows: &CandidateRows) -> Re
         }
         CandidateRows::All => Ok(Rows::Dense),
         CandidateRows::Listed(pairs) => {
-            let mut sorted: Vec<(u32, u32)> = pairs.iter().map(|&(source, target)| (target, source)).collect();
+            let is_ranked = block.from == block.to && !block.is_delayed;
+            let kept = pairs.iter().filter(|&&(source, target)| !is_ranked || source < target);
+            let mut sorted: Vec<(u32, u32)> = kept.map(|&(source, target)| (target, source)).collect();
             sorted.sort_unstable();
             sorted.dedup();
             if let Some(&(target, source)) = sorted.iter().find(|&&(t, s)| t as usize >= n_targets || s as usize >= n_sources) {
@@ -277,6 +297,13 @@ fn candidate_rows(plan: &NetworkPlan, block: &Block, rows: &CandidateRows) -> Re
             Ok(Rows::Sparse { offsets, sources: sorted.into_iter().map(|(_, s)| s).collect() })
         }
     }
+}
+
+/// The pairs (source, target) of the synapses of a block.
+pub fn pairs_of(plan: &NetworkPlan, block: &Block) -> Vec<(u32, u32)> {
+    let mut pairs = Vec::new();
+    each_synapse(plan, block, |target, source, _| pairs.push((source, target)));
+    pairs
 }
 
 /// Calls `visit` with the row of the target, that of the source, and the synapse.

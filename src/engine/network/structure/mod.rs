@@ -5,6 +5,6 @@ pub mod energy;
 pub mod pruning;
 mod steps;
 
-pub use candidates::{CandidateRows, NetworkCandidates, NoCandidates};
+pub use candidates::{CandidateRows, NetworkCandidates, NoCandidates, near_pairs, pairs_of};
 pub use energy::NetworkEnergy;
 pub use pruning::Pruning;
