@@ -7,6 +7,7 @@ pub mod floats;
 pub mod heat;
 pub mod lanes;
 pub mod layers;
+pub mod population;
 pub mod quantised;
 pub mod replica;
 pub mod simd;

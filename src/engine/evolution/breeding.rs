@@ -86,29 +86,21 @@ impl Judged<'_> {
         let ranked = |species: &Species| {
             let mut all = species.members.clone();
             all.sort_by(|&a, &b| self.fitness[b as usize].total_cmp(&self.fitness[a as usize]).then(a.cmp(&b)));
-            let n = (survival.parents * all.len() as f64 + 0.999_999) as usize;
-            (all.clone(), n.clamp(1, all.len()))
+            let n = (survival.parents * all.len() as f64) as usize + 1;
+            all.truncate(n);
+            all
         };
-        self.species
-            .iter()
-            .map(|s| {
-                let (mut all, n) = ranked(s);
-                all.truncate(n);
-                all
-            })
-            .collect()
+        self.species.iter().map(ranked).collect()
     }
 
     /// What each species may claim.
     fn shares(&self, survival: &Survival) -> Vec<Share> {
         let lowest = self.fitness.iter().copied().fold(0.0, f64::min);
-        let mut by_best: Vec<usize> = (0..self.species.len()).collect();
-        by_best.sort_by(|&a, &b| self.best_now(b).total_cmp(&self.best_now(a)).then(a.cmp(&b)));
-        let mut rank = vec![0; by_best.len()];
-        for (r, &s) in by_best.iter().enumerate() {
+        let mut rank = vec![0; self.species.len()];
+        for (r, s) in self.by_best().into_iter().enumerate() {
             rank[s] = r;
         }
-        let refocused = survival.refocus > 0 && self.generation - self.improved >= survival.refocus;
+        let refocused = self.is_refocused(survival);
         let share = |(s, species): (usize, &Species)| {
             let sum: f64 = species.members.iter().map(|&k| self.fitness[k as usize] - lowest).sum();
             let young = self.generation - species.founded < survival.young;
@@ -119,6 +111,19 @@ impl Judged<'_> {
             Share { fitness: bonus * sum / species.members.len() as f64, breeds, at_least }
         };
         self.species.iter().enumerate().map(share).collect()
+    }
+
+    /// True if the population made no progress for so long that only its two best species breed.
+    pub fn is_refocused(&self, survival: &Survival) -> bool {
+        let stuck = self.generation - self.improved;
+        survival.refocus > 0 && stuck > 0 && stuck.is_multiple_of(survival.refocus)
+    }
+
+    /// Places of the species, the one with the best genome of this generation first; ties to the older one.
+    pub fn by_best(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.species.len()).collect();
+        order.sort_by(|&a, &b| self.best_now(b).total_cmp(&self.best_now(a)).then(a.cmp(&b)));
+        order
     }
 
     /// The best fitness of a species in this generation.

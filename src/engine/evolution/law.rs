@@ -88,7 +88,8 @@ pub fn join(aggregation: Aggregation, bias: f32, weights: &[f32], sources: &[u32
         Aggregation::MaxAbs => bias + terms().fold(0.0, |a: f32, x| if x.abs() > a.abs() { x } else { a }),
         Aggregation::Median => {
             let mut all: Vec<f32> = terms().collect();
-            all.sort_by(f32::total_cmp);
+            // By size, equal ones (and what is no number) in their order.
+            all.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
             let n = all.len();
             bias + if n % 2 == 1 { all[n / 2] } else { 0.5 * (all[n / 2 - 1] + all[n / 2]) }
         }
@@ -133,7 +134,7 @@ impl Activations {
         self.next.clear();
         for (n, node) in network.nodes.iter().enumerate() {
             let (old, new) = (self.values[first + n], joined(&self.values, n));
-            self.next.push(if matches!(wiring, Wiring::Recurrent) { new } else { node.rate.mul_add(new - old, old) });
+            self.next.push(if node.rate < 1.0 { node.rate.mul_add(new - old, old) } else { new });
         }
         self.values[first..].copy_from_slice(&self.next);
     }

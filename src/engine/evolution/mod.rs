@@ -29,7 +29,8 @@ pub mod sharing;
 pub mod species;
 mod task;
 pub mod tasks;
-mod test_genomes;
+#[cfg(test)]
+pub(crate) mod test_genomes;
 
 pub use genes::{ConnectionGene, FIRST_HIDDEN, Innovations, NodeGene, Numbering, connection_id};
 pub use genome::Genome;

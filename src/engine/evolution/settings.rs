@@ -207,7 +207,8 @@ pub struct Survival {
     pub stagnation: u32,
     /// Best species that never stagnate.
     pub protected: usize,
-    /// Generations without progress of the whole population after which only the two best species breed; 0 for never.
+    /// Generations without progress of the whole population after which only the two best species breed once, and again after as
+    /// many more; 0 for never.
     pub refocus: u32,
     /// Species younger than this have their fitness multiplied by `age_bonus`.
     pub young: u32,
@@ -325,11 +326,14 @@ impl Settings {
         }
     }
 
-    /// Settings that need fewer evaluations: global ids, a species target, biases as genes, structure that can be deleted.
+    /// Settings that need fewer evaluations: global ids, a target number of species, hidden units of both signs, structure that can be
+    /// deleted, half of the weights mutated at a time, tournaments (chosen by XOR and the double pole with velocities: `benches/neat.rs`).
     pub fn modern() -> Self {
         let paper = Settings::paper();
         Settings {
             numbering: Numbering::Content,
+            activations: vec![Activation::Tanh],
+            weights: NumberMutation { each: 0.5, ..paper.weights },
             structure: StructureMutation {
                 add_node: 0.05,
                 delete_node: 0.01,
@@ -342,7 +346,7 @@ impl Settings {
             },
             crossover: Crossover { equal_gives_both: false, ..paper.crossover },
             speciation: Speciation::Threshold { threshold: 3.0, target: Some(10), step: 0.3 },
-            survival: Survival { protected: 2, ..paper.survival },
+            survival: Survival { parents: 0.4, tournament: true, protected: 2, ..paper.survival },
             rejudge: false,
             ..paper
         }

@@ -2,14 +2,19 @@
 
 use rayon::prelude::*;
 
-use crate::plan::population::{Network, Wiring};
+use crate::kernels::floats::LANES;
+use crate::kernels::population::{Buffers, run_lanes, step_block};
+use crate::kernels::simd::Simd;
+use crate::plan::population::{BlockPlan, Network, Wiring};
 
 use super::genomes::Genomes;
-use super::law::Activations;
 use super::settings::Shape;
 
 /// Genomes that are judged together; a constant, never a function of the number of threads.
 pub const JUDGED_TOGETHER: usize = 64;
+
+/// Samples that a network answers together: its values stay in the nearest cache.
+const SAMPLES: usize = 64;
 
 /// How well a genome did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -35,18 +40,28 @@ pub trait Task: Sync {
     fn judge(&self, brains: &mut Brains, scores: &mut [Score]);
 }
 
-/// Some networks side by side, with their activations.
+/// Some networks side by side, as a plan of the population, with their activations.
 #[derive(Clone, Debug)]
 pub struct Brains {
     networks: Vec<Network>,
-    states: Vec<Activations>,
     wiring: Wiring,
     shape: Shape,
+    simd: Simd,
+    /// The networks of the plan, ascending; those that died drop out when half of them did.
+    planned: Vec<u32>,
+    plan: BlockPlan,
+    buffers: Buffers,
     inputs: Vec<f32>,
+    outputs: Vec<f32>,
+    lanes: Vec<f32>,
+    next: Vec<f32>,
 }
 
 impl Brains {
-    /// Compiles genomes `which` of a population.
+    /// Compiles genomes `which` of a population, with the fastest instructions.
+    ///
+    /// # Panics
+    /// If a genome has another shape, or there are too many nodes for one block (64 genomes of up to 1,000 nodes fit).
     pub fn compile(genomes: &Genomes, which: &[u32], wiring: Wiring, shape: Shape) -> Self {
         let compiled = |&k: &u32| {
             let mut network = Network::default();
@@ -54,8 +69,19 @@ impl Brains {
             assert_eq!((network.n_inputs, network.outputs.len()), (shape.n_inputs, shape.n_outputs), "genome {k}, and the task");
             network
         };
-        let networks: Vec<Network> = which.iter().map(compiled).collect();
-        let mut brains = Brains { states: vec![Activations::default(); networks.len()], networks, wiring, shape, inputs: Vec::new() };
+        let mut brains = Brains {
+            networks: which.iter().map(compiled).collect(),
+            wiring,
+            shape,
+            simd: Simd::best(),
+            planned: Vec::new(),
+            plan: BlockPlan::default(),
+            buffers: Buffers::default(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            lanes: Vec::new(),
+            next: Vec::new(),
+        };
         brains.reset();
         brains
     }
@@ -77,27 +103,81 @@ impl Brains {
 
     /// Puts all activations to rest.
     pub fn reset(&mut self) {
-        for (state, network) in self.states.iter_mut().zip(&self.networks) {
-            state.reset(network);
+        if self.planned.len() != self.len() {
+            self.plan_for((0..self.len() as u32).collect());
+        }
+        self.buffers.reset(&self.plan);
+    }
+
+    /// Compiles the plan of networks `planned`, without their activations.
+    fn plan_for(&mut self, planned: Vec<u32>) {
+        let networks: Vec<&Network> = planned.iter().map(|&k| &self.networks[k as usize]).collect();
+        let n = self.plan.compile(&networks);
+        assert_eq!(n, planned.len(), "networks whose values fit one block");
+        self.planned = planned;
+    }
+
+    /// Leaves out what died, keeping the activations of the others.
+    fn drop_dead(&mut self, alive: &[bool]) {
+        let kept: Vec<(usize, u32)> = self.planned.iter().copied().enumerate().filter(|&(_, k)| alive[k as usize]).collect();
+        let mut values = Vec::new();
+        for &(place, k) in &kept {
+            values.extend((0..self.networks[k as usize].n_slots()).map(|slot| self.buffers.value(self.plan.value_of(place, slot))));
+        }
+        self.plan_for(kept.iter().map(|&(_, k)| k).collect());
+        self.buffers.reset(&self.plan);
+        let mut values = values.into_iter();
+        for (place, &(_, k)) in kept.iter().enumerate() {
+            for (slot, value) in (0..self.networks[k as usize].n_slots()).zip(&mut values) {
+                self.buffers.set(self.plan.value_of(place, slot), value);
+            }
         }
     }
 
     /// One step of the networks that are `alive`, from `inputs`, `[input][network]`, to `outputs`, `[output][network]`.
     ///
+    /// What is dead stays so until [`Brains::reset`]; its outputs mean nothing.
+    ///
     /// # Panics
-    /// If a length does not fit.
+    /// If a length does not fit, or a network that was left out for dead is alive.
     pub fn step(&mut self, alive: &[bool], inputs: &[f32], outputs: &mut [f32]) {
         let n = self.len();
         assert_eq!(inputs.len(), self.shape.n_inputs * n, "inputs of {n} networks");
         assert_eq!(outputs.len(), self.shape.n_outputs * n, "outputs of {n} networks");
         assert_eq!(alive.len(), n, "networks");
-        for k in (0..n).filter(|&k| alive[k]) {
-            self.inputs.clear();
-            self.inputs.extend(inputs[k..].iter().step_by(n));
-            self.states[k].step(&self.networks[k], self.wiring, &self.inputs);
-            for (o, x) in self.states[k].outputs(&self.networks[k]).enumerate() {
-                outputs[o * n + k] = x;
+        let n_alive = alive.iter().filter(|&&a| a).count();
+        if n_alive == 0 {
+            return;
+        }
+        if 2 * n_alive <= self.planned.len() {
+            self.drop_dead(alive);
+        }
+        if self.planned.len() == n {
+            return step_block(self.simd, &self.plan, self.wiring, &mut self.buffers, inputs, outputs);
+        }
+        assert!(n_alive <= self.planned.len(), "{n_alive} networks are alive, {} were left", self.planned.len());
+        self.inputs.clear();
+        for row in inputs.chunks_exact(n) {
+            self.inputs.extend(self.planned.iter().map(|&k| row[k as usize]));
+        }
+        self.outputs.resize(self.shape.n_outputs * self.planned.len(), 0.0);
+        step_block(self.simd, &self.plan, self.wiring, &mut self.buffers, &self.inputs, &mut self.outputs);
+        for (to, from) in outputs.chunks_exact_mut(n).zip(self.outputs.chunks_exact(self.planned.len())) {
+            for (&k, &x) in self.planned.iter().zip(from) {
+                to[k as usize] = x;
             }
+        }
+    }
+
+    /// The answer of each network to one sample of its own, `[input][network]` to `[output][network]`; from rest, after `steps` steps of
+    /// networks with cycles.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn answer_each(&mut self, steps: u32, inputs: &[f32], outputs: &mut [f32]) {
+        self.reset();
+        for _ in 0..if self.wiring == Wiring::FeedForward { 1 } else { steps } {
+            step_block(self.simd, &self.plan, self.wiring, &mut self.buffers, inputs, outputs);
         }
     }
 
@@ -111,15 +191,21 @@ impl Brains {
         assert_eq!(inputs.len(), self.shape.n_inputs * n, "inputs of {n} samples");
         assert_eq!(outputs.len(), self.shape.n_outputs * n, "outputs of {n} samples");
         let steps = if self.wiring == Wiring::FeedForward { 1 } else { steps };
-        for sample in 0..n {
-            self.inputs.clear();
-            self.inputs.extend(inputs[sample..].iter().step_by(n));
-            self.states[k].reset(&self.networks[k]);
-            for _ in 0..steps {
-                self.states[k].step(&self.networks[k], self.wiring, &self.inputs);
+        let network = &self.networks[k];
+        for first in (0..n).step_by(SAMPLES) {
+            let n_now = SAMPLES.min(n - first);
+            let n_lanes = n_now.next_multiple_of(LANES);
+            self.lanes.clear();
+            self.lanes.resize(network.n_slots() * n_lanes, 0.0);
+            for (to, from) in self.lanes.chunks_exact_mut(n_lanes).zip(inputs.chunks_exact(n)) {
+                to[..n_now].copy_from_slice(&from[first..first + n_now]);
             }
-            for (o, x) in self.states[k].outputs(&self.networks[k]).enumerate() {
-                outputs[o * n + sample] = x;
+            self.lanes[network.n_inputs * n_lanes..][..n_lanes].fill(1.0);
+            for _ in 0..steps {
+                run_lanes(self.simd, network, self.wiring, n_lanes, &mut self.lanes, &mut self.next);
+            }
+            for (to, &slot) in outputs.chunks_exact_mut(n).zip(&network.outputs) {
+                to[first..first + n_now].copy_from_slice(&self.lanes[slot as usize * n_lanes..][..n_now]);
             }
         }
     }
@@ -132,4 +218,62 @@ pub fn judge(task: &dyn Task, genomes: &Genomes, which: &[u32], wiring: Wiring) 
         task.judge(&mut Brains::compile(genomes, which, wiring, task.shape()), scores);
     });
     scores
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::law::Activations;
+    use super::super::settings::{Settings, Signals};
+    use super::super::test_genomes::{SHAPE, random_population};
+    use super::*;
+
+    fn input(sample: usize, i: usize) -> f32 {
+        ((sample * 31 + i * 17) % 23) as f32 / 11.0 - 1.0
+    }
+
+    #[test]
+    fn brains_keep_the_bits_of_the_law_while_others_die() {
+        for signals in [Signals::FeedForward, Signals::Recurrent] {
+            let mut settings = Settings::modern();
+            settings.signals = signals;
+            let genomes = Genomes::from_genomes(&random_population(&settings, 50, 25));
+            let mut brains = Brains::compile(&genomes, &(0..50).collect::<Vec<_>>(), signals.wiring(), SHAPE);
+            let mut states = vec![Activations::default(); 50];
+            for (state, network) in states.iter_mut().zip(brains.networks()) {
+                state.reset(network);
+            }
+            let (mut alive, mut outputs) = (vec![true; 50], vec![0.0; 100]);
+            for step in 0..12 {
+                for k in 0..50 {
+                    alive[k] &= (k * 7 + 3) % 13 > step;
+                }
+                let inputs: Vec<f32> = (0..3).flat_map(|i| (0..50).map(move |k| input(step + k, i))).collect();
+                brains.step(&alive, &inputs, &mut outputs);
+                for k in (0..50).filter(|&k| alive[k]) {
+                    states[k].step(&brains.networks[k], signals.wiring(), &[0, 1, 2].map(|i| input(step + k, i)));
+                    let expected: Vec<f32> = states[k].outputs(&brains.networks[k]).collect();
+                    assert_eq!([outputs[k], outputs[50 + k]].as_slice(), expected, "network {k} at step {step}");
+                }
+            }
+            assert!(brains.planned.len() < 20);
+        }
+    }
+
+    #[test]
+    fn answers_to_any_number_of_samples_are_those_of_the_law() {
+        let genomes = Genomes::from_genomes(&random_population(&Settings::modern(), 5, 20));
+        let mut brains = Brains::compile(&genomes, &[0, 1, 2, 3, 4], Wiring::FeedForward, SHAPE);
+        for n in [1, 15, 16, 64, 65, 150] {
+            let inputs: Vec<f32> = (0..3).flat_map(|i| (0..n).map(move |s| input(s, i))).collect();
+            let mut outputs = vec![0.0; 2 * n];
+            brains.answer(4, 1, &inputs, &mut outputs);
+            let mut state = Activations::default();
+            for sample in 0..n {
+                state.reset(&brains.networks[4]);
+                state.step(&brains.networks[4], Wiring::FeedForward, &[0, 1, 2].map(|i| input(sample, i)));
+                let expected: Vec<f32> = state.outputs(&brains.networks[4]).collect();
+                assert_eq!([outputs[sample], outputs[n + sample]].as_slice(), expected, "sample {sample} of {n}");
+            }
+        }
+    }
 }

@@ -99,6 +99,12 @@ impl Floats for Y {
     }
 
     #[inline(always)]
+    fn gather_16(from: &[f32; 1 << 16], places: &[u16; LANES]) -> Self {
+        let (low, high) = places.split_at(8);
+        Y(pick_8(from, low), pick_8(from, high))
+    }
+
+    #[inline(always)]
     fn add(self, b: Self) -> Self {
         halves!(_mm256_add_ps, self, b)
     }
@@ -206,6 +212,13 @@ impl Floats for Y {
             Y::truth(_mm256_cmpeq_epi32(low, n), _mm256_cmpeq_epi32(high, n))
         })
     }
+}
+
+/// The 8 floats `from[places[lane]]`.
+#[inline(always)]
+fn pick_8(from: &[f32; 1 << 16], places: &[u16]) -> __m256 {
+    let at = |k: usize| from[usize::from(places[k])];
+    registers!(_mm256_setr_ps(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)))
 }
 
 /// 16 codes as integers.

@@ -66,6 +66,16 @@ impl Floats for Z {
     }
 
     #[inline(always)]
+    fn gather_16(from: &[f32; 1 << 16], places: &[u16; LANES]) -> Self {
+        // Four places a load: the places are half of what this reads otherwise.
+        let fours = |k: usize| {
+            u64::from(places[k]) | u64::from(places[k + 1]) << 16 | u64::from(places[k + 2]) << 32 | u64::from(places[k + 3]) << 48
+        };
+        let (low, high) = ((fours(0), fours(4)), (fours(8), fours(12)));
+        Z(registers!(_mm512_insertf32x8::<1>(_mm512_castps256_ps512(pick_8(from, low)), pick_8(from, high))))
+    }
+
+    #[inline(always)]
     fn add(self, b: Self) -> Self {
         Z(registers!(_mm512_add_ps(self.0, b.0)))
     }
@@ -164,6 +174,14 @@ impl Floats for Z {
     fn is_integer(self, n: i32) -> __mmask16 {
         registers!(_mm512_cmpeq_epi32_mask(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(n)))
     }
+}
+
+/// The 8 floats at the 16-bit places, four in each word.
+#[inline(always)]
+fn pick_8(from: &[f32; 1 << 16], places: (u64, u64)) -> __m256 {
+    let at = |word: u64, k: u32| from[usize::from((word >> (16 * k)) as u16)];
+    let (a, b) = places;
+    registers!(_mm256_setr_ps(at(a, 0), at(a, 1), at(a, 2), at(a, 3), at(b, 0), at(b, 1), at(b, 2), at(b, 3)))
 }
 
 /// The 8 floats `from[rows[lane]]`.

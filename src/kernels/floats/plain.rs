@@ -84,6 +84,15 @@ impl Floats for Plain {
     }
 
     #[inline(always)]
+    fn gather_16(from: &[f32; 1 << 16], places: &[u16; LANES]) -> Self {
+        let mut out = [0.0; LANES];
+        for (o, &place) in out.iter_mut().zip(places) {
+            *o = from[usize::from(place)];
+        }
+        Plain(out)
+    }
+
+    #[inline(always)]
     fn add(self, b: Self) -> Self {
         self.zip(b, |x, y| x + y)
     }

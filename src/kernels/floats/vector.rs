@@ -30,6 +30,8 @@ pub trait Floats: Copy {
     /// # Panics
     /// If a row is not below the length of `from`.
     fn gather(from: &[f32], rows: &[u32; LANES]) -> Self;
+    /// The floats `from[places[lane]]`; a 16-bit place is always inside.
+    fn gather_16(from: &[f32; 1 << 16], places: &[u16; LANES]) -> Self;
 
     /// self + b.
     fn add(self, b: Self) -> Self;
