@@ -244,8 +244,8 @@ mod tests {
             }
             let (mut alive, mut outputs) = (vec![true; 50], vec![0.0; 100]);
             for step in 0..12 {
-                for k in 0..50 {
-                    alive[k] &= (k * 7 + 3) % 13 > step;
+                for (k, alive) in alive.iter_mut().enumerate() {
+                    *alive &= (k * 7 + 3) % 13 > step;
                 }
                 let inputs: Vec<f32> = (0..3).flat_map(|i| (0..50).map(move |k| input(step + k, i))).collect();
                 brains.step(&alive, &inputs, &mut outputs);
