@@ -74,7 +74,8 @@ fn driven(sizes: &Sizes) {
     sweep_ms(&mut still, 2);
     for &rate in &sizes.rates {
         let mut changing = world(sizes, Some(rate));
-        sweep_ms(&mut changing, 1 + sizes.every);
+        // Structural systems act in the last of every `every` steps.
+        sweep_ms(&mut changing, sizes.every);
         let quiet_and_busy = |changing: &mut Simulation| {
             let quiet = sweep_ms(changing, sizes.every - 1);
             (quiet, sweep_ms(changing, 1))
