@@ -57,7 +57,9 @@ impl Workspace {
     /// Takes out what is still right.
     pub(super) fn take(&mut self, sites: &Sites, fabric: &Fabric) -> Kept {
         let Some(Held { structure, live, parts, homes }) = self.held.take() else { return Kept::Nothing };
-        if !sites.homes(fabric).map(counts_of_home).eq(homes) {
+        // Neurons that have come and gone leave the rows of synapses to others, even where no synapse has changed.
+        let same_neurons = sites.populations(fabric).map(Population::structure_epoch).eq(parts.iter().map(|counts| counts[0]));
+        if !same_neurons || !sites.homes(fabric).map(counts_of_home).eq(homes) {
             Kept::Nothing
         } else if sites.populations(fabric).map(counts_of_part).eq(parts) {
             Kept::All(structure, live)
