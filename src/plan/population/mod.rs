@@ -1,4 +1,4 @@
-//! A population of small irregular networks, as kernels execute it: what its nodes do ([`unit`]), the genes of one genome as
+//! A population of small irregular networks, as kernels execute it: what its nodes do ([`mod@unit`]), the genes of one genome as
 //! slices ([`GenomeView`]), one genome compiled ([`Network`]), a block of them in slices of 16 nodes ([`BlockPlan`]).
 
 pub mod block_plan;
