@@ -256,3 +256,13 @@ fn cells_that_are_active_together_wire_into_assemblies() {
     let strangers = sources.iter().zip(targets).filter(|(s, t)| s.row() / 12 != t.row() / 12).count();
     assert_eq!((sources.len(), strangers), (4 * 12 * 11, 0));
 }
+
+#[test]
+fn a_town_fills_as_it_cools_unless_residents_cost_too_much() {
+    let size = ["lots.count=100", "placement=Grid(10)", "systems[0].moves_per_step=400", "steps_per_stage=30"];
+    let cheap = run("open_town", &size);
+    let dear = run("open_town", &[&size[..], &["neurons.cost=2.5"]].concat());
+    let n = [&cheap, &dear].map(|sim| metric(sim, "n_neurons"));
+    assert!(n[0] > 80.0 && n[1] < 20.0, "{n:?}");
+    assert!(metric(&cheap, "largest_component") > 0.8);
+}

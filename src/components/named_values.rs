@@ -17,7 +17,8 @@ pub struct NamedValues {
 impl NamedValues {
     /// Sets `name` to `value`.
     pub fn set(&self, name: &str, value: f64) {
-        self.update(name, |_| value);
+        // A sum of nothing may be -0, which is 0.
+        self.update(name, |_| value + 0.0);
     }
 
     /// Adds `value` to `name`, which starts at zero.
