@@ -44,7 +44,12 @@ pub const CASES: &[Case] = &[
     case("hebbian_assemblies", "hebbian_assemblies", &[], 60),
     case("hebbian_assemblies by energy gradient", "hebbian_assemblies", &["from=1", "systems[1].every=2", "by_energy_gradient=true"], 8),
     case("open_town", "open_town", &[], 4),
-    case("open_town of names", "open_town", &["counting=Labelled", "systems[0].births=Distance(scale: 1)", "slab=Gaussian(1)", "shares.weight=2"], 4),
+    case(
+        "open_town of names",
+        "open_town",
+        &["counting=Labelled", "systems[0].births=Distance(scale: 1)", "slab=Gaussian(1)", "shares.weight=2"],
+        4,
+    ),
     case("opinions_and_ties", "opinions_and_ties", &[], 4),
     case(
         "opinions_and_ties with a free energy",
