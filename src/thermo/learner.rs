@@ -1,6 +1,6 @@
 //! What all rules share by which spins learn from samples: when they run, on how many samples, and how a step goes. Phase: Learn.
 //!
-//! A step reads weights and biases from their columns, makes some updates over batches of the samples by its [`Rule`], writes them
+//! A step reads weights and biases from their columns, makes some updates over batches of the samples by its `Rule`, writes them
 //! back, and lets the rule measure what it did. What a rule holds beside the columns is checkpointed.
 
 use bevy_ecs::resource::Resource;

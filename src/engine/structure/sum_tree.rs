@@ -1,6 +1,6 @@
 //! A tree of integer sums: update, and find by rank, in O(log n).
 //!
-//! A level holds the sums of [`FAN`] neighbours of the level below. Wide and low, it costs few waits for memory: an update writes one
+//! A level holds the sums of `FAN` neighbours of the level below. Wide and low, it costs few waits for memory: an update writes one
 //! number a level, and a search reads runs of neighbours. The sums are integers, so that nothing drifts, however long it runs, and
 //! the tree is a function of its values alone.
 
