@@ -200,7 +200,10 @@ impl RewiringSettings {
                 RewiringCandidates::AllPairs => CandidateRows::All,
                 RewiringCandidates::Nearby(radius) => {
                     let to = if block.from == block.to { None } else { Some(self.places_of(&plan.layers[block.to])?) };
-                    CandidateRows::Listed(near_pairs(self.places_of(&plan.layers[block.from])?, to, radius)?)
+                    let mut pairs = near_pairs(self.places_of(&plan.layers[block.from])?, to, radius)?;
+                    // What has no delay runs from lower rows to higher ones, so that no candidates close a cycle.
+                    pairs.retain(|&(source, target)| block.from != block.to || block.is_delayed || source < target);
+                    CandidateRows::Listed(pairs)
                 }
                 RewiringCandidates::Listed => CandidateRows::Listed(pairs_of(plan, block)),
             })

@@ -17,7 +17,7 @@ pub enum CandidateRows {
     Fixed,
     /// Every source with every target; of a block of a layer onto itself without delay, sources below their targets.
     All,
-    /// The pairs (source, target) of a list; of a block of a layer onto itself without delay, its pairs of sources below their targets.
+    /// The pairs (source, target) of a list.
     Listed(Vec<(u32, u32)>),
 }
 
@@ -280,9 +280,7 @@ fn candidate_rows(plan: &NetworkPlan, block: &Block, rows: &CandidateRows) -> Re
         }
         CandidateRows::All => Ok(Rows::Dense),
         CandidateRows::Listed(pairs) => {
-            let is_ranked = block.from == block.to && !block.is_delayed;
-            let kept = pairs.iter().filter(|&&(source, target)| !is_ranked || source < target);
-            let mut sorted: Vec<(u32, u32)> = kept.map(|&(source, target)| (target, source)).collect();
+            let mut sorted: Vec<(u32, u32)> = pairs.iter().map(|&(source, target)| (target, source)).collect();
             sorted.sort_unstable();
             sorted.dedup();
             if let Some(&(target, source)) = sorted.iter().find(|&&(t, s)| t as usize >= n_targets || s as usize >= n_sources) {
