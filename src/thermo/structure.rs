@@ -57,6 +57,17 @@ pub(super) struct Wirer {
     scores: Vec<u32>,
 }
 
+impl Wirer {
+    /// The structure of the candidates that live, with their weights, and the scores of all.
+    fn structure_of(&self, living: Vec<(u32, f32)>) -> Structure {
+        let mut structure = Structure::with_living(self.sites.candidates().clone(), living);
+        if !self.scores.is_empty() {
+            structure.set_scores(self.scores.clone());
+        }
+        structure
+    }
+}
+
 type SynapseInputs<'w, 's> = Synapses<'w, 's, (&'static Source, &'static Target, &'static Weight)>;
 
 /// Lets the wiring of the spins of a built network be a variable, as `settings` say.
@@ -210,7 +221,7 @@ fn read_structure(
     fabric: &Fabric,
     synapses: &mut SynapseColumns,
 ) -> Result<(Structure, Vec<u32>), WiringError> {
-    let Wirer { settings, sites, scores } = wirer;
+    let Wirer { settings, sites, .. } = wirer;
     let slab = if is_first { settings.first_slab() } else { settings.structure.slab };
     let mut living: Vec<(u32, f32)> = Vec::new();
     for (projection, (sources, targets, weights)) in synapses.iter_mut().filter(|(p, _)| sites.owns(*p)) {
@@ -223,11 +234,7 @@ fn read_structure(
     if is_first && settings.starts_empty {
         cleared = living.drain(..).map(|(candidate, _)| candidate).collect();
     }
-    let mut structure = Structure::with_living(sites.candidates().clone(), living);
-    if !scores.is_empty() {
-        structure.set_scores(scores.clone());
-    }
-    Ok((structure, cleared))
+    Ok((wirer.structure_of(living), cleared))
 }
 
 /// Weights, births and deaths of the candidates that were `touched`; returns what was recorded for each home.

@@ -288,7 +288,7 @@ fn read_structure(
     fabric: &Fabric,
     synapses: &mut SynapseColumns,
 ) -> Result<(Structure, Rows), WiringError> {
-    let Wirer { settings, sites, scores } = wirer;
+    let Wirer { settings, sites, .. } = wirer;
     let slab = if is_first { settings.first_slab() } else { settings.structure.slab };
     let mut rows = Rows::new();
     let mut living: Vec<(u32, f32)> = Vec::new();
@@ -312,11 +312,7 @@ fn read_structure(
     if is_first && settings.starts_empty {
         living.clear();
     }
-    let mut structure = Structure::with_living(sites.candidates().clone(), living);
-    if !scores.is_empty() {
-        structure.set_scores(scores.clone());
-    }
-    Ok((structure, rows))
+    Ok((wirer.structure_of(living), rows))
 }
 
 /// Weights of the synapses that live on, births and deaths of the others, by the rows of this step.
