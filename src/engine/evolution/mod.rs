@@ -41,4 +41,4 @@ pub use settings::{
     BiasForm, Crossover, Distance, Extinction, NumberMutation, Phases, Settings, SettingsError, Shape, Signals, Speciation, SplitForm,
     Spread, Start, StructureMutation, Survival,
 };
-pub use task::{Brains, JUDGED_TOGETHER, Score, Task, judge};
+pub use task::{Brains, JUDGED_TOGETHER, Score, Task, Test, judge};

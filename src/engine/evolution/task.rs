@@ -25,10 +25,23 @@ pub struct Score {
     pub solved: bool,
 }
 
+/// How the best of those that a task calls solved did in a test: where it was not judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Test {
+    /// What the value is called in metrics, such as `generalisation` or `test_accuracy`.
+    pub name: &'static str,
+    /// How well it did; finite.
+    pub value: f64,
+    /// True if that is enough.
+    pub passed: bool,
+}
+
 /// A problem for networks. It is judged in batches: one environment (or table of samples) a genome, side by side.
 ///
 /// A task is a pure function of its own constants and of the networks: no clock, no random numbers but those of streams keyed by
-/// its constants. So a genome has the same score wherever and whenever it is judged.
+/// its constants. So a genome has the same score wherever and whenever it is judged, unless [`Task::is_noisy`].
+///
+/// Three methods are enough. The others say what solved means, test a champion, and play an episode to be looked at.
 pub trait Task: Sync {
     /// Its name.
     fn name(&self) -> &str;
@@ -38,6 +51,35 @@ pub trait Task: Sync {
 
     /// Writes the score of each network.
     fn judge(&self, brains: &mut Brains, scores: &mut [Score]);
+
+    /// What it takes to solve it, as half a sentence.
+    fn goal(&self) -> String {
+        "what the task calls solved".to_owned()
+    }
+
+    /// True if a genome may score otherwise when it is judged again.
+    fn is_noisy(&self) -> bool {
+        false
+    }
+
+    /// Tests the first network of `champion` where it was not judged; `None` if there is no such test.
+    ///
+    /// Where there is one, only a genome that passed it has solved the task: see [`judge`].
+    fn test(&self, champion: &Brains) -> Option<Test> {
+        let _ = champion;
+        None
+    }
+
+    /// Names of the numbers of a row of [`Task::replay`]; none if there is nothing to see.
+    fn columns(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Plays episode `episode` with the first network of `champion`, and hands out a row for each step (or sample), in the order of
+    /// [`Task::columns`].
+    fn replay(&self, champion: &Brains, episode: u32, row: &mut dyn FnMut(&[f64])) {
+        let _ = (champion, episode, row);
+    }
 }
 
 /// Some networks side by side, as a plan of the population, with their activations.
@@ -69,8 +111,19 @@ impl Brains {
             assert_eq!((network.n_inputs, network.outputs.len()), (shape.n_inputs, shape.n_outputs), "genome {k}, and the task");
             network
         };
+        Brains::of(which.iter().map(compiled).collect(), wiring, shape)
+    }
+
+    /// Puts compiled networks side by side, with the fastest instructions.
+    ///
+    /// # Panics
+    /// If a network has another shape, or there are too many nodes for one block.
+    pub fn of(networks: Vec<Network>, wiring: Wiring, shape: Shape) -> Self {
+        for network in &networks {
+            assert_eq!((network.n_inputs, network.outputs.len()), (shape.n_inputs, shape.n_outputs), "a network, and the task");
+        }
         let mut brains = Brains {
-            networks: which.iter().map(compiled).collect(),
+            networks,
             wiring,
             shape,
             simd: Simd::best(),
@@ -84,6 +137,15 @@ impl Brains {
         };
         brains.reset();
         brains
+    }
+
+    /// The first of these networks, `n` times: for many episodes at once.
+    ///
+    /// # Panics
+    /// If there are none, or there are too many nodes for one block.
+    #[must_use]
+    pub fn copies(&self, n: usize) -> Self {
+        Brains::of(vec![self.networks[0].clone(); n], self.wiring, self.shape)
     }
 
     /// Number of networks.
@@ -212,11 +274,22 @@ impl Brains {
 }
 
 /// The scores of genomes `which`, in parallel over fixed batches.
+///
+/// Where the task has a test, the best of those that it calls solved is put to it, the first of equals; it has solved the task if it
+/// passes, and no other has: a test may take longer than all judging.
 pub fn judge(task: &dyn Task, genomes: &Genomes, which: &[u32], wiring: Wiring) -> Vec<Score> {
     let mut scores = vec![Score::default(); which.len()];
     scores.par_chunks_mut(JUDGED_TOGETHER).zip(which.par_chunks(JUDGED_TOGETHER)).for_each(|(scores, which)| {
         task.judge(&mut Brains::compile(genomes, which, wiring, task.shape()), scores);
     });
+    let candidates = (0..scores.len()).rev().filter(|&k| scores[k].solved);
+    if let Some(best) = candidates.max_by(|&a, &b| scores[a].fitness.total_cmp(&scores[b].fitness))
+        && let Some(test) = task.test(&Brains::compile(genomes, &which[best..=best], wiring, task.shape()))
+    {
+        for (k, score) in scores.iter_mut().enumerate() {
+            score.solved = k == best && test.passed;
+        }
+    }
     scores
 }
 
@@ -256,6 +329,42 @@ mod tests {
                 }
             }
             assert!(brains.planned.len() < 20);
+        }
+    }
+
+    #[test]
+    fn only_the_best_that_passed_the_test_has_solved_a_task() {
+        struct Tested {
+            passes: bool,
+        }
+        impl Task for Tested {
+            fn name(&self) -> &str {
+                "tested"
+            }
+            fn shape(&self) -> Shape {
+                SHAPE
+            }
+            fn judge(&self, brains: &mut Brains, scores: &mut [Score]) {
+                for (score, network) in scores.iter_mut().zip(brains.networks()) {
+                    let fitness = network.weights.len().min(9) as f64;
+                    *score = Score { fitness, solved: fitness > 5.0 };
+                }
+            }
+            fn test(&self, champion: &Brains) -> Option<Test> {
+                assert_eq!(champion.len(), 1);
+                assert!(champion.networks()[0].weights.len() >= 9);
+                Some(Test { name: "size", value: 1.0, passed: self.passes })
+            }
+        }
+        let genomes = Genomes::from_genomes(&random_population(&Settings::modern(), 100, 20));
+        let which: Vec<u32> = (0..100).collect();
+        for passes in [true, false] {
+            let scores = judge(&Tested { passes }, &genomes, &which, Wiring::FeedForward);
+            let first = scores.iter().position(|s| s.fitness == 9.0).unwrap();
+            assert!(scores.iter().filter(|s| s.fitness > 5.0).count() > 1);
+            for (k, score) in scores.iter().enumerate() {
+                assert_eq!(score.solved, passes && k == first, "genome {k}");
+            }
         }
     }
 
