@@ -5,10 +5,10 @@ use rayon::prelude::*;
 use crate::random::{Stream, StreamKey, SystemTag};
 use crate::units::Seed;
 
+use super::blocks::GenomeBlocks;
 use super::crossover::cross;
 use super::genes::{Innovations, NodeGene};
 use super::genome::Genome;
-use super::genomes::Genomes;
 use super::mutation::{Simplification, chance, draw, mutate};
 use super::settings::{Extinction, Settings, Shape, Signals, Start, Survival};
 use super::sharing::{Share, divide};
@@ -60,7 +60,7 @@ pub fn first_genome(settings: &Settings, shape: Shape, seed: Seed, slot: usize) 
 #[derive(Clone, Copy, Debug)]
 pub struct Judged<'a> {
     /// Its genomes.
-    pub genomes: &'a Genomes,
+    pub genomes: GenomeBlocks<'a>,
     /// Their fitness, finite.
     pub fitness: &'a [f64],
     /// Their species.

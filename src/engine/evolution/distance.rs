@@ -189,12 +189,13 @@ impl Tables {
 
 #[cfg(test)]
 mod tests {
-    use super::super::genes::{ConnectionGene, connection_id};
+    use super::super::genes::{ConnectionGene, NodeGene, connection_id};
     use super::super::genome::Genome;
     use super::super::genomes::Genomes;
     use super::super::settings::Settings;
     use super::super::test_genomes::random_population;
     use super::*;
+    use crate::plan::population::{Activation, Aggregation, NodeKind};
 
     /// Genes (birth, source) -> 9, with weights.
     fn genome(genes: &[(u32, u64, f32)]) -> Genome {
@@ -204,7 +205,12 @@ mod tests {
         };
         let mut connections: Vec<ConnectionGene> = genes.iter().map(gene).collect();
         connections.sort_by_key(ConnectionGene::key);
-        Genome { nodes: Vec::new(), connections }
+        Genome { nodes: [0, 9].map(output).to_vec(), connections }
+    }
+
+    fn output(id: u64) -> NodeGene {
+        let (activation, aggregation) = (Activation::Identity, Aggregation::Sum);
+        NodeGene { id, kind: NodeKind::Output, activation, aggregation, bias: 0.0, time_constant: 1.0 }
     }
 
     #[test]

@@ -14,6 +14,13 @@ pub struct Genome {
 }
 
 impl Genome {
+    /// A copy of `view`.
+    pub fn from_view(view: GenomeView<'_>) -> Self {
+        let mut genome = Genome::default();
+        genome.copy_from(view);
+        genome
+    }
+
     /// Becomes a copy of `view`.
     pub fn copy_from(&mut self, view: GenomeView<'_>) {
         self.nodes.clear();
@@ -107,8 +114,8 @@ pub fn connection_of(view: &GenomeView<'_>, c: usize) -> ConnectionGene {
     ConnectionGene {
         id: view.ids[c],
         birth: view.births[c],
-        source: view.sources[c],
-        target: view.targets[c],
+        source: view.node_ids[view.source(c)],
+        target: view.node_ids[view.target(c)],
         weight: view.weights[c],
         enabled: view.enabled[c],
     }

@@ -1,18 +1,12 @@
-//! All genomes of a population in columns: a block of fixed capacity for each.
-//!
-//! ```text
-//! row = genome * capacity + k        k-th gene of a genome, in the order of its ids
-//! n_nodes[genome], n_connections[genome]   how many rows of its block are used
-//! ```
-//!
-//! A new generation rewrites rows; nothing moves between blocks. Where one genome outgrows its block, all blocks grow.
+//! A population that owns its columns; worlds own theirs (see [`GenomeBlocks`]).
 
 use crate::plan::population::{Activation, Aggregation, GenomeView, NodeKind};
 
-use super::genes::{ConnectionGene, NodeGene};
+use super::blocks::{GenomeBlocks, GenomeBlocksMut, grown, largest};
 use super::genome::Genome;
 
-/// The genes of a population.
+/// The genes of a population. A new generation rewrites rows; nothing moves between blocks. Where one genome outgrows its block, all
+/// blocks grow.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Genomes {
     node_capacity: usize,
@@ -27,28 +21,10 @@ pub struct Genomes {
     time_constants: Vec<f32>,
     ids: Vec<u64>,
     births: Vec<u32>,
-    sources: Vec<u64>,
-    targets: Vec<u64>,
+    sources: Vec<u32>,
+    targets: Vec<u32>,
     weights: Vec<f32>,
     enabled: Vec<bool>,
-}
-
-/// Applies a macro to every column of the nodes, and another of the connections.
-macro_rules! columns {
-    ($self:ident, $nodes:ident, $connections:ident) => {
-        $nodes!($self.node_ids, 0);
-        $nodes!($self.kinds, NodeKind::Hidden);
-        $nodes!($self.activations, Activation::Identity);
-        $nodes!($self.aggregations, Aggregation::Sum);
-        $nodes!($self.biases, 0.0);
-        $nodes!($self.time_constants, 1.0);
-        $connections!($self.ids, 0);
-        $connections!($self.births, 0);
-        $connections!($self.sources, 0);
-        $connections!($self.targets, 0);
-        $connections!($self.weights, 0.0);
-        $connections!($self.enabled, false);
-    };
 }
 
 impl Genomes {
@@ -80,7 +56,50 @@ impl Genomes {
     }
 
     /// Bytes that a connection gene takes in the columns.
-    pub const BYTES_PER_CONNECTION: usize = 8 + 4 + 8 + 8 + 4 + 1;
+    pub const BYTES_PER_CONNECTION: usize = 8 + 4 + 4 + 4 + 4 + 1;
+
+    /// The columns, to read.
+    pub fn blocks(&self) -> GenomeBlocks<'_> {
+        GenomeBlocks {
+            node_capacity: self.node_capacity,
+            connection_capacity: self.connection_capacity,
+            n_nodes: &self.n_nodes,
+            n_connections: &self.n_connections,
+            node_ids: &self.node_ids,
+            kinds: &self.kinds,
+            activations: &self.activations,
+            aggregations: &self.aggregations,
+            biases: &self.biases,
+            time_constants: &self.time_constants,
+            ids: &self.ids,
+            births: &self.births,
+            sources: &self.sources,
+            targets: &self.targets,
+            weights: &self.weights,
+            enabled: &self.enabled,
+        }
+    }
+
+    fn blocks_mut(&mut self) -> GenomeBlocksMut<'_> {
+        GenomeBlocksMut {
+            node_capacity: self.node_capacity,
+            connection_capacity: self.connection_capacity,
+            n_nodes: &mut self.n_nodes,
+            n_connections: &mut self.n_connections,
+            node_ids: &mut self.node_ids,
+            kinds: &mut self.kinds,
+            activations: &mut self.activations,
+            aggregations: &mut self.aggregations,
+            biases: &mut self.biases,
+            time_constants: &mut self.time_constants,
+            ids: &mut self.ids,
+            births: &mut self.births,
+            sources: &mut self.sources,
+            targets: &mut self.targets,
+            weights: &mut self.weights,
+            enabled: &mut self.enabled,
+        }
+    }
 
     /// Rewrites all genomes.
     ///
@@ -88,42 +107,25 @@ impl Genomes {
     /// If their number differs.
     pub fn fill(&mut self, genomes: &[Genome]) {
         assert_eq!(genomes.len(), self.len(), "genomes, and blocks");
-        let nodes = genomes.iter().map(|g| g.nodes.len()).max().unwrap_or(0);
-        let connections = genomes.iter().map(|g| g.connections.len()).max().unwrap_or(0);
-        self.reserve(nodes, connections);
+        let needed = largest(genomes);
+        if self.is_outgrown_by(needed) {
+            self.grow(needed);
+        }
+        let mut blocks = self.blocks_mut();
         for (k, genome) in genomes.iter().enumerate() {
-            self.write(k, genome);
+            blocks.write(k, genome);
         }
     }
 
     /// Rewrites genome `k`; only blocks that are too small grow, all of them together.
     pub fn set(&mut self, k: usize, genome: &Genome) {
-        self.reserve(genome.nodes.len(), genome.connections.len());
-        self.write(k, genome);
-    }
-
-    fn write(&mut self, k: usize, genome: &Genome) {
-        let (node, connection) = (k * self.node_capacity, k * self.connection_capacity);
-        for (row, gene) in (node..).zip(&genome.nodes) {
-            let NodeGene { id, kind, activation, aggregation, bias, time_constant } = *gene;
-            self.node_ids[row] = id;
-            self.kinds[row] = kind;
-            self.activations[row] = activation;
-            self.aggregations[row] = aggregation;
-            self.biases[row] = bias;
-            self.time_constants[row] = time_constant;
+        let needed = largest(std::slice::from_ref(genome));
+        if self.is_outgrown_by(needed) {
+            let mut all: Vec<Genome> = self.iter().map(Genome::from_view).collect();
+            all[k].clone_from(genome);
+            return self.fill(&all);
         }
-        for (row, gene) in (connection..).zip(&genome.connections) {
-            let ConnectionGene { id, birth, source, target, weight, enabled } = *gene;
-            self.ids[row] = id;
-            self.births[row] = birth;
-            self.sources[row] = source;
-            self.targets[row] = target;
-            self.weights[row] = weight;
-            self.enabled[row] = enabled;
-        }
-        self.n_nodes[k] = genome.nodes.len() as u32;
-        self.n_connections[k] = genome.connections.len() as u32;
+        self.blocks_mut().write(k, genome);
     }
 
     /// Sets the weight of connection `c` of genome `k`: the one change that rewires nothing.
@@ -132,64 +134,39 @@ impl Genomes {
         self.weights[k * self.connection_capacity + c] = weight;
     }
 
-    /// Makes room for that many genes in every block, with an eighth to spare where it grows.
-    fn reserve(&mut self, nodes: usize, connections: usize) {
-        let grown = |old: usize, new: usize| if new <= old { old } else { (new + new / 8).next_multiple_of(4) };
-        let (nodes, connections) = (grown(self.node_capacity, nodes), grown(self.connection_capacity, connections));
-        let (n, old_nodes, old_connections) = (self.len(), self.node_capacity, self.connection_capacity);
-        macro_rules! grow_nodes {
-            ($column:expr, $none:expr) => {
-                grow(&mut $column, n, old_nodes, nodes, $none)
-            };
-        }
-        macro_rules! grow_connections {
-            ($column:expr, $none:expr) => {
-                grow(&mut $column, n, old_connections, connections, $none)
-            };
-        }
-        columns!(self, grow_nodes, grow_connections);
-        self.node_capacity = nodes;
-        self.connection_capacity = connections;
+    fn is_outgrown_by(&self, (nodes, connections): (usize, usize)) -> bool {
+        nodes > self.node_capacity || connections > self.connection_capacity
+    }
+
+    /// Empty blocks with room for that many genes, with an eighth to spare where they grow.
+    fn grow(&mut self, (nodes, connections): (usize, usize)) {
+        self.node_capacity = grown(self.node_capacity, nodes);
+        self.connection_capacity = grown(self.connection_capacity, connections);
+        let (n_nodes, n_connections) = (self.len() * self.node_capacity, self.len() * self.connection_capacity);
+        self.node_ids.resize(n_nodes, 0);
+        self.kinds.resize(n_nodes, NodeKind::Hidden);
+        self.activations.resize(n_nodes, Activation::Identity);
+        self.aggregations.resize(n_nodes, Aggregation::Sum);
+        self.biases.resize(n_nodes, 0.0);
+        self.time_constants.resize(n_nodes, 1.0);
+        self.ids.resize(n_connections, 0);
+        self.births.resize(n_connections, 0);
+        self.sources.resize(n_connections, 0);
+        self.targets.resize(n_connections, 0);
+        self.weights.resize(n_connections, 0.0);
+        self.enabled.resize(n_connections, false);
+        self.blocks_mut().clear();
     }
 
     /// The genes of genome `k`.
     pub fn view(&self, k: usize) -> GenomeView<'_> {
-        let nodes = k * self.node_capacity..k * self.node_capacity + self.n_nodes[k] as usize;
-        let connections = k * self.connection_capacity..k * self.connection_capacity + self.n_connections[k] as usize;
-        GenomeView {
-            node_ids: &self.node_ids[nodes.clone()],
-            kinds: &self.kinds[nodes.clone()],
-            activations: &self.activations[nodes.clone()],
-            aggregations: &self.aggregations[nodes.clone()],
-            biases: &self.biases[nodes.clone()],
-            time_constants: &self.time_constants[nodes],
-            ids: &self.ids[connections.clone()],
-            births: &self.births[connections.clone()],
-            sources: &self.sources[connections.clone()],
-            targets: &self.targets[connections.clone()],
-            weights: &self.weights[connections.clone()],
-            enabled: &self.enabled[connections],
-        }
+        self.blocks().view(k)
     }
 
     /// All genomes in order.
     pub fn iter(&self) -> impl Iterator<Item = GenomeView<'_>> {
-        (0..self.len()).map(|k| self.view(k))
+        self.blocks().iter()
     }
-}
-
-/// Widens the blocks of one column from `old` to `new` rows.
-fn grow<T: Copy>(column: &mut Vec<T>, n: usize, old: usize, new: usize, none: T) {
-    if old == new {
-        return;
-    }
-    let mut wide = vec![none; n * new];
-    if old > 0 {
-        for (to, from) in wide.chunks_exact_mut(new).zip(column.chunks_exact(old)) {
-            to[..old].copy_from_slice(from);
-        }
-    }
-    *column = wide;
 }
 
 #[cfg(test)]
@@ -206,9 +183,18 @@ mod tests {
         all.set(2, &genomes[2]);
         assert!(all.capacity().1 > capacity.1, "{capacity:?} held {} connections", genomes[2].connections.len());
         for (k, genome) in genomes.iter().enumerate() {
-            let mut found = Genome::default();
-            found.copy_from(all.view(k));
-            assert_eq!(found, *genome);
+            assert_eq!(Genome::from_view(all.view(k)), *genome);
         }
+    }
+
+    #[test]
+    fn equal_genomes_have_equal_columns_whatever_was_there_before() {
+        let (small, large): (Vec<Genome>, Vec<Genome>) = (0..4).map(|k| (random_genome(k, 2), random_genome(k + 7, 40))).unzip();
+        let mut reused = Genomes::from_genomes(&large);
+        reused.fill(&small);
+        let mut fresh = Genomes::empty(4);
+        fresh.grow(largest(&large));
+        fresh.fill(&small);
+        assert_eq!(reused, fresh);
     }
 }

@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 
 use crate::plan::population::GenomeView;
 
+use super::blocks::GenomeBlocks;
 use super::distance::distance;
 use super::genes::ConnectionGene;
-use super::genome::{Genome, connection_of};
+use super::genome::{Genome, connection_of, node_of};
 use super::genomes::Genomes;
 use super::settings::Distance;
 use super::species::{SpeciesSet, nearest_or_first};
 
 /// Groups all genomes into `count` species, in at most `rounds` rounds.
-pub fn group(set: &mut SpeciesSet, genomes: &Genomes, c: &Distance, count: usize, rounds: usize, generation: u32) {
+pub fn group(set: &mut SpeciesSet, genomes: GenomeBlocks<'_>, c: &Distance, count: usize, rounds: usize, generation: u32) {
     let count = count.min(genomes.len());
     if set.species.len() != count {
         set.species.clear();
@@ -49,7 +50,7 @@ pub fn group(set: &mut SpeciesSet, genomes: &Genomes, c: &Distance, count: usize
 }
 
 /// `count` genomes, each as far as can be from those before it.
-fn spread_out(genomes: &Genomes, c: &Distance, count: usize) -> Vec<usize> {
+fn spread_out(genomes: GenomeBlocks<'_>, c: &Distance, count: usize) -> Vec<usize> {
     let mut chosen = vec![0];
     let mut gaps = vec![f64::INFINITY; genomes.len()];
     while chosen.len() < count {
@@ -83,22 +84,30 @@ fn fill_empty(places: &mut [usize], nearest: Vec<(usize, f64)>, count: usize) {
     }
 }
 
-/// The mean genome of some members: common genes and mean weights; nodes are those of the first one.
-fn centroid(genomes: &Genomes, members: &[u32]) -> Genome {
-    let mut sums: BTreeMap<(u32, u64), (ConnectionGene, f64, usize)> = BTreeMap::new();
+/// The mean genome of some members: common genes and mean weights; nodes are those of the first one, and those that common genes join.
+fn centroid(genomes: GenomeBlocks<'_>, members: &[u32]) -> Genome {
+    let mut sums: BTreeMap<(u32, u64), (ConnectionGene, f64, usize, u32)> = BTreeMap::new();
     let view = |k: u32| -> GenomeView<'_> { genomes.view(k as usize) };
     for &k in members {
         let view = view(k);
         for c in 0..view.n_connections() {
             let gene = connection_of(&view, c);
-            let entry = sums.entry(gene.key()).or_insert((gene, 0.0, 0));
+            let entry = sums.entry(gene.key()).or_insert((gene, 0.0, 0, k));
             entry.1 += f64::from(gene.weight);
             entry.2 += 1;
         }
     }
     let mut mean = Genome::default();
     mean.copy_from(view(members[0]));
-    let common = sums.into_values().filter(|&(_, _, n)| 2 * n >= members.len());
-    mean.connections = common.map(|(gene, sum, n)| ConnectionGene { weight: (sum / n as f64) as f32, ..gene }).collect();
+    mean.connections.clear();
+    for (gene, sum, n, member) in sums.into_values().filter(|&(_, _, n, _)| 2 * n >= members.len()) {
+        mean.connections.push(ConnectionGene { weight: (sum / n as f64) as f32, ..gene });
+        for id in [gene.source, gene.target] {
+            if mean.node(id).is_none() {
+                let view = view(member);
+                mean.insert_node(node_of(&view, view.node(id).expect("a gene joins nodes of its genome")));
+            }
+        }
+    }
     mean
 }

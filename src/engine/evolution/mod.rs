@@ -1,20 +1,23 @@
 //! Evolution of networks without a world: NEAT (Stanley, Miikkulainen 2002) as a pure engine.
 //!
-//! - Genes: [`Genomes`] holds a population in columns, a block of fixed capacity a genome; [`Genome`] is one genome as lists, in which
-//!   operators work. Ids are content-addressed ([`Innovations`]). [`genome_invariants`] says what is always true.
+//! - Genes: columns with a block of fixed capacity a genome, wherever they live ([`GenomeBlocks`]); [`Genomes`] owns some; [`Genome`]
+//!   is one genome as lists, in which operators work. Ids are content-addressed ([`Innovations`]). [`genome_invariants`] says what is
+//!   always true.
 //! - Operators: [`mutation`] and [`crossover`]. Each keeps the invariants.
 //! - Groups: [`distance`], [`species`] (by threshold, or k-means), [`sharing`] (exact numbers of children).
-//! - [`Population`] goes through generations: `ask` for genomes, `tell` their scores, `breed`; or `judge` by a [`Task`] and `breed`; or
-//!   `run` until a genome solves it. [`Settings::paper`] has the settings of the paper, [`Settings::modern`] those that need fewer
-//!   evaluations.
+//! - [`Evolution`] is what is remembered from one generation to the next. [`Population`] joins it with genomes and goes through
+//!   generations: `ask` for genomes, `tell` their scores, `breed`; or `judge` by a [`Task`] and `breed`; or `run` until a genome
+//!   solves it. [`Settings::paper`] has the settings of the paper, [`Settings::modern`] those that need fewer evaluations.
 //! - [`law`] is what a network computes; [`Brains`] are the compiled networks that a task asks; [`tasks`] are known ones.
 //!
 //! A child is a function of (seed, generation, slot) and of the generation before, so breeding is a parallel map, and so are grouping
 //! and judging, over fixed chunks: results are the same for any number of threads.
 
+mod blocks;
 mod breeding;
 pub mod crossover;
 pub mod distance;
+mod evolving;
 mod genes;
 mod genome;
 mod genomes;
@@ -32,11 +35,13 @@ pub mod tasks;
 #[cfg(test)]
 pub(crate) mod test_genomes;
 
+pub use blocks::{GenomeBlocks, GenomeBlocksMut, grown, largest};
+pub use evolving::{Champion, Evolution, SpeciesRecord, Statistics, TellError};
 pub use genes::{ConnectionGene, FIRST_HIDDEN, Innovations, NodeGene, Numbering, connection_id};
 pub use genome::Genome;
 pub use genomes::Genomes;
 pub use invariants::genome_invariants;
-pub use population::{Champion, Population, Statistics, TellError};
+pub use population::Population;
 pub use settings::{
     BiasForm, Crossover, Distance, Extinction, NumberMutation, Phases, Settings, SettingsError, Shape, Signals, Speciation, SplitForm,
     Spread, Start, StructureMutation, Survival,

@@ -1,106 +1,29 @@
 //! A population that evolves: ask for its genomes, tell their fitness, breed; or let a task judge it.
 
-use crate::plan::population::GenomeView;
+use std::ops::Deref;
+
 use crate::units::Seed;
 
-use super::breeding::{Judged, first_genome};
+use super::evolving::{Champion, Evolution, Statistics, TellError};
 use super::genome::Genome;
 use super::genomes::Genomes;
-use super::settings::{Phases, Settings, SettingsError, Shape};
-use super::species::{Species, SpeciesSet};
-use super::task::{Score, Task, judge};
+use super::settings::{Settings, SettingsError, Shape};
+use super::task::{Score, Task};
 
-/// What a generation was like.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Statistics {
-    /// Its number, from 0.
-    pub generation: u32,
-    /// Genomes judged so far, in all generations.
-    pub evaluations: u64,
-    /// Best fitness of the generation.
-    pub best: f64,
-    /// Mean fitness of the generation.
-    pub mean: f64,
-    /// Number of species.
-    pub n_species: usize,
-    /// Mean number of connections in use.
-    pub mean_connections: f64,
-    /// Mean number of hidden nodes.
-    pub mean_hidden: f64,
-    /// True while the population is simplified.
-    pub is_simplifying: bool,
-}
-
-/// The best genome so far.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Champion {
-    /// Its genes.
-    pub genome: Genome,
-    /// How well it did.
-    pub score: Score,
-    /// Generation in which it was judged.
-    pub generation: u32,
-    /// Genomes judged up to the end of that generation.
-    pub evaluations: u64,
-}
-
-/// What was told that cannot be.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum TellError {
-    /// Not one score a genome.
-    #[error("{found} scores of {expected} genomes: tell one for each, in the order of `ask`")]
-    Count {
-        /// Scores told.
-        found: usize,
-        /// Genomes.
-        expected: usize,
-    },
-    /// Fitness that has no order.
-    #[error("the fitness of genome {genome} is {fitness}: it must be finite; give what fails a low number instead")]
-    NotFinite {
-        /// Which genome.
-        genome: usize,
-        /// Its fitness.
-        fitness: f64,
-    },
-    /// The generation has its scores already.
-    #[error("generation {generation} was told already: breed the next one first")]
-    Twice {
-        /// The generation.
-        generation: u32,
-    },
-}
-
-/// Genomes that evolve, with everything that the next generation depends on.
-///
-/// A copy continues as the original does, bit for bit: no random generator is part of it.
+/// Genomes that evolve, in columns of their own. What is asked of an [`Evolution`] can be asked of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Population {
-    settings: Settings,
-    shape: Shape,
-    seed: Seed,
-    generation: u32,
     genomes: Genomes,
-    scores: Vec<Score>,
-    /// Genomes that are to be judged in this generation.
-    changed: Vec<bool>,
-    is_told: bool,
-    set: SpeciesSet,
-    evaluations: u64,
-    improved: u32,
-    champion: Option<Champion>,
-    solution: Option<Champion>,
-    simplifying: Option<Simplifying>,
-    ceiling: f64,
+    evolution: Evolution,
     children: Vec<Genome>,
 }
 
-/// A simplification that is under way.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Simplifying {
-    since: u32,
-    /// Mean connections of the generation before.
-    before: f64,
+impl Deref for Population {
+    type Target = Evolution;
+
+    fn deref(&self) -> &Evolution {
+        &self.evolution
+    }
 }
 
 impl Population {
@@ -109,34 +32,8 @@ impl Population {
     /// # Errors
     /// If the settings are out of range.
     pub fn new(settings: Settings, shape: Shape, seed: Seed) -> Result<Self, SettingsError> {
-        settings.check()?;
-        if shape.n_inputs == 0 || shape.n_outputs == 0 {
-            let text = format!("the task has {} inputs and {} outputs, must have one of each or more", shape.n_inputs, shape.n_outputs);
-            return Err(SettingsError { wrong: vec![text] });
-        }
-        let n = settings.population;
-        let children: Vec<Genome> = (0..n).map(|k| first_genome(&settings, shape, seed, k)).collect();
-        let mut population = Population {
-            set: SpeciesSet::new(&settings),
-            shape,
-            seed,
-            generation: 0,
-            genomes: Genomes::from_genomes(&children),
-            scores: vec![Score::default(); n],
-            changed: vec![true; n],
-            is_told: false,
-            evaluations: 0,
-            improved: 0,
-            champion: None,
-            solution: None,
-            simplifying: None,
-            ceiling: 0.0,
-            children,
-            settings,
-        };
-        let growth = population.settings.phases.map_or(0.0, |p| p.growth);
-        population.ceiling = population.mean(|g| g.n_connections()) + growth;
-        Ok(population)
+        let (evolution, first) = Evolution::begin(settings, shape, seed)?;
+        Ok(Population { genomes: Genomes::from_genomes(&first), evolution, children: first })
     }
 
     /// The genomes of this generation.
@@ -144,61 +41,12 @@ impl Population {
         &self.genomes
     }
 
-    /// The genomes that are to be judged; the others are copies whose score is known.
-    pub fn to_judge(&self) -> Vec<u32> {
-        (0..self.genomes.len() as u32).filter(|&k| self.changed[k as usize]).collect()
-    }
-
     /// Takes the scores of all genomes of this generation; those that were not to be judged are ignored. Groups them into species.
     ///
     /// # Errors
     /// If the number of scores differs, one is not finite, or the generation was told already. Nothing is changed then.
     pub fn tell(&mut self, scores: &[Score]) -> Result<(), TellError> {
-        if self.is_told {
-            return Err(TellError::Twice { generation: self.generation });
-        }
-        if scores.len() != self.genomes.len() {
-            return Err(TellError::Count { found: scores.len(), expected: self.genomes.len() });
-        }
-        if let Some(genome) = (0..scores.len()).find(|&k| self.changed[k] && !scores[k].fitness.is_finite()) {
-            return Err(TellError::NotFinite { genome, fitness: scores[genome].fitness });
-        }
-        for (k, &score) in scores.iter().enumerate() {
-            if self.changed[k] {
-                self.scores[k] = score;
-                self.evaluations += 1;
-            }
-        }
-        self.is_told = true;
-        self.find_champions();
-        self.set.speciate(&self.genomes, &self.settings, self.seed, self.generation);
-        for species in &mut self.set.species {
-            let best = species.members.iter().map(|&k| self.scores[k as usize].fitness).fold(f64::NEG_INFINITY, f64::max);
-            if best > species.best {
-                species.best = best;
-                species.improved = self.generation;
-            }
-        }
-        Ok(())
-    }
-
-    fn find_champions(&mut self) {
-        let n = self.scores.len();
-        let best_of = |may: &dyn Fn(usize) -> bool| {
-            (0..n).rev().filter(|&k| may(k)).max_by(|&a, &b| self.scores[a].fitness.total_cmp(&self.scores[b].fitness))
-        };
-        let champion = |k: usize| {
-            let mut genome = Genome::default();
-            genome.copy_from(self.genomes.view(k));
-            Champion { genome, score: self.scores[k], generation: self.generation, evaluations: self.evaluations }
-        };
-        let best = best_of(&|_| true).filter(|&k| self.champion.as_ref().is_none_or(|c| self.scores[k].fitness > c.score.fitness));
-        let solved = if self.solution.is_none() { best_of(&|k| self.scores[k].solved).map(champion) } else { None };
-        if let Some(best) = best.map(champion) {
-            self.improved = self.generation;
-            self.champion = Some(best);
-        }
-        self.solution = self.solution.take().or(solved);
+        self.evolution.tell(self.genomes.blocks(), scores)
     }
 
     /// Replaces this generation, which was told, by its children.
@@ -206,47 +54,8 @@ impl Population {
     /// # Panics
     /// If it was not told.
     pub fn breed(&mut self) {
-        assert!(self.is_told, "generation {} was not told its fitness", self.generation);
-        self.take_turns();
-        let simplify = match (self.simplifying, self.settings.phases) {
-            (Some(_), Some(phases)) => Some((phases.delete_connection, phases.delete_node)),
-            _ => None,
-        };
-        let fitness: Vec<f64> = self.scores.iter().map(|s| s.fitness).collect();
-        let judged = Judged {
-            genomes: &self.genomes,
-            fitness: &fitness,
-            species: &self.set.species,
-            generation: self.generation,
-            improved: self.improved,
-        };
-        let refocused = judged.is_refocused(&self.settings.survival).then(|| judged.by_best());
-        let copies = judged.breed(&self.settings, self.shape, self.seed, simplify, &mut self.children);
-        // Those that are given another chance start their clocks anew.
-        for s in refocused.into_iter().flatten().take(2) {
-            self.set.species[s].improved = self.generation;
-        }
+        self.evolution.breed(self.genomes.blocks(), &mut self.children);
         self.genomes.fill(&self.children);
-        let old = std::mem::take(&mut self.scores);
-        self.scores = copies.iter().map(|copy| copy.map_or(Score::default(), |k| old[k as usize])).collect();
-        self.changed = copies.iter().map(|copy| self.settings.rejudge || copy.is_none()).collect();
-        self.generation += 1;
-        self.is_told = false;
-    }
-
-    /// Growth and simplification by turns.
-    fn take_turns(&mut self) {
-        let Some(Phases { growth, simplify_for, .. }) = self.settings.phases else { return };
-        let now = self.mean(|g| g.n_connections());
-        self.simplifying = match self.simplifying {
-            None if now > self.ceiling => Some(Simplifying { since: self.generation, before: now }),
-            None => None,
-            Some(s) if self.generation - s.since >= simplify_for && now >= s.before => {
-                self.ceiling = now + growth;
-                None
-            }
-            Some(s) => Some(Simplifying { before: now, ..s }),
-        };
     }
 
     /// Judges the generation by `task`, and tells the scores.
@@ -257,15 +66,7 @@ impl Population {
     /// # Panics
     /// If the task has another shape, or the generation was told already.
     pub fn judge(&mut self, task: &dyn Task) -> Result<Statistics, TellError> {
-        assert_eq!(task.shape(), self.shape, "shape of task {}", task.name());
-        let which = self.to_judge();
-        let found = judge(task, &self.genomes, &which, self.settings.signals.wiring());
-        let mut scores = self.scores.clone();
-        for (&k, score) in which.iter().zip(found) {
-            scores[k as usize] = score;
-        }
-        self.tell(&scores)?;
-        Ok(self.statistics())
+        self.evolution.judge(self.genomes.blocks(), task)
     }
 
     /// Judges and breeds until a genome solves `task` or `generations` generations were judged; the last one is not bred.
@@ -278,77 +79,20 @@ impl Population {
     pub fn run(&mut self, task: &dyn Task, generations: u32) -> Result<Option<&Champion>, TellError> {
         for left in (0..generations).rev() {
             self.judge(task)?;
-            if self.solution.is_some() || left == 0 {
+            if self.solution().is_some() || left == 0 {
                 break;
             }
             self.breed();
         }
-        Ok(self.solution.as_ref())
-    }
-
-    fn mean(&self, of: impl Fn(GenomeView<'_>) -> usize) -> f64 {
-        self.genomes.iter().map(of).sum::<usize>() as f64 / self.genomes.len() as f64
-    }
-
-    /// What this generation is like; fitness is that of the last scores told.
-    pub fn statistics(&self) -> Statistics {
-        Statistics {
-            generation: self.generation,
-            evaluations: self.evaluations,
-            best: self.scores.iter().map(|s| s.fitness).fold(f64::NEG_INFINITY, f64::max),
-            mean: self.scores.iter().map(|s| s.fitness).sum::<f64>() / self.scores.len() as f64,
-            n_species: self.set.species.len(),
-            mean_connections: self.mean(|g| g.n_enabled()),
-            mean_hidden: self.mean(|g| g.n_hidden()),
-            is_simplifying: self.simplifying.is_some(),
-        }
-    }
-
-    /// The settings.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// Numbers that genomes exchange with the task.
-    pub fn shape(&self) -> Shape {
-        self.shape
-    }
-
-    /// The number of this generation, from 0.
-    pub fn generation(&self) -> u32 {
-        self.generation
-    }
-
-    /// Genomes judged so far.
-    pub fn evaluations(&self) -> u64 {
-        self.evaluations
-    }
-
-    /// The scores of this generation, once told.
-    pub fn scores(&self) -> &[Score] {
-        &self.scores
-    }
-
-    /// The species of this generation, once told.
-    pub fn species(&self) -> &[Species] {
-        &self.set.species
-    }
-
-    /// The best genome so far; of equals the first.
-    pub fn champion(&self) -> Option<&Champion> {
-        self.champion.as_ref()
-    }
-
-    /// The best genome of the first generation that solved the task.
-    pub fn solution(&self) -> Option<&Champion> {
-        self.solution.as_ref()
+        Ok(self.solution())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::evolving::TellError;
     use super::super::invariants::genome_invariants;
-    use super::super::settings::{Extinction, Signals, Speciation};
+    use super::super::settings::{Extinction, Phases, Signals, Speciation};
     use super::super::tasks::Table;
     use super::*;
 

@@ -6,6 +6,7 @@ use crate::plan::population::GenomeView;
 use crate::random::{StreamKey, SystemTag};
 use crate::units::Seed;
 
+use super::blocks::GenomeBlocks;
 use super::distance::{Tables, distance};
 use super::genome::Genome;
 use super::genomes::Genomes;
@@ -53,7 +54,7 @@ impl SpeciesSet {
     }
 
     /// Groups the genomes of `generation`.
-    pub fn speciate(&mut self, genomes: &Genomes, settings: &Settings, seed: Seed, generation: u32) {
+    pub fn speciate(&mut self, genomes: GenomeBlocks<'_>, settings: &Settings, seed: Seed, generation: u32) {
         match settings.speciation {
             Speciation::Threshold { target, step, .. } => {
                 if let Some(target) = target {
@@ -80,7 +81,7 @@ impl SpeciesSet {
     }
 
     /// Each genome joins the first species within the threshold, or founds one; then a random member represents each species.
-    fn by_threshold(&mut self, genomes: &Genomes, settings: &Settings, seed: Seed, generation: u32) {
+    fn by_threshold(&mut self, genomes: GenomeBlocks<'_>, settings: &Settings, seed: Seed, generation: u32) {
         let c = &settings.distance;
         let threshold = self.threshold;
         let old = nearest_or_first(genomes, &self.representatives, c, |distances| distances.iter().position(|&d| d < threshold));
@@ -112,20 +113,14 @@ impl SpeciesSet {
 
     /// Sets the representatives.
     pub(super) fn represent<'a>(&mut self, views: impl Iterator<Item = GenomeView<'a>>) {
-        let copies: Vec<Genome> = views
-            .map(|view| {
-                let mut copy = Genome::default();
-                copy.copy_from(view);
-                copy
-            })
-            .collect();
+        let copies: Vec<Genome> = views.map(Genome::from_view).collect();
         self.representatives = Genomes::from_genomes(&copies);
     }
 }
 
 /// For each genome what `choose` makes of its distances to the representatives, in parallel over fixed chunks.
 pub(super) fn nearest_or_first<T: Send>(
-    genomes: &Genomes,
+    genomes: GenomeBlocks<'_>,
     representatives: &Genomes,
     c: &Distance,
     choose: impl Fn(&[f64]) -> T + Sync,
@@ -168,7 +163,7 @@ mod tests {
                 let mut other = settings.clone();
                 other.structure.add_node = 0.1 * f64::from(generation + 1);
                 let genomes = Genomes::from_genomes(&random_population(&other, 70, 10));
-                set.speciate(&genomes, &settings, Seed(3), generation);
+                set.speciate(genomes.blocks(), &settings, Seed(3), generation);
                 assert_partition(&set, 70);
             }
             let n = set.species.len();
@@ -184,7 +179,7 @@ mod tests {
         let mut set = SpeciesSet::new(&settings);
         let mut trace = Vec::new();
         for generation in 0..100 {
-            set.speciate(&genomes, &settings, Seed(1), generation);
+            set.speciate(genomes.blocks(), &settings, Seed(1), generation);
             trace.push(set.species.len());
         }
         // It swings around the target: representatives are drawn anew each generation.
@@ -201,7 +196,7 @@ mod tests {
             let mut other = settings.clone();
             other.structure.add_connection = 0.2 * f64::from(generation + 1);
             let genomes = Genomes::from_genomes(&random_population(&other, 60, 15));
-            set.speciate(&genomes, &settings, Seed(3), generation);
+            set.speciate(genomes.blocks(), &settings, Seed(3), generation);
             assert_partition(&set, 60);
             assert_eq!(set.species.len(), 7);
             assert_eq!(set.species.iter().map(|s| s.id).collect::<Vec<_>>(), (0..7).collect::<Vec<_>>());

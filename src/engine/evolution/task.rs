@@ -7,7 +7,7 @@ use crate::kernels::population::{Buffers, run_lanes, step_block};
 use crate::kernels::simd::Simd;
 use crate::plan::population::{BlockPlan, Network, Wiring};
 
-use super::genomes::Genomes;
+use super::blocks::GenomeBlocks;
 use super::settings::Shape;
 
 /// Genomes that are judged together; a constant, never a function of the number of threads.
@@ -104,7 +104,7 @@ impl Brains {
     ///
     /// # Panics
     /// If a genome has another shape, or there are too many nodes for one block (64 genomes of up to 1,000 nodes fit).
-    pub fn compile(genomes: &Genomes, which: &[u32], wiring: Wiring, shape: Shape) -> Self {
+    pub fn compile(genomes: GenomeBlocks<'_>, which: &[u32], wiring: Wiring, shape: Shape) -> Self {
         let compiled = |&k: &u32| {
             let mut network = Network::default();
             network.compile(genomes.view(k as usize), wiring);
@@ -277,7 +277,7 @@ impl Brains {
 ///
 /// Where the task has a test, the best of those that it calls solved is put to it, the first of equals; it has solved the task if it
 /// passes, and no other has: a test may take longer than all judging.
-pub fn judge(task: &dyn Task, genomes: &Genomes, which: &[u32], wiring: Wiring) -> Vec<Score> {
+pub fn judge(task: &dyn Task, genomes: GenomeBlocks<'_>, which: &[u32], wiring: Wiring) -> Vec<Score> {
     let mut scores = vec![Score::default(); which.len()];
     scores.par_chunks_mut(JUDGED_TOGETHER).zip(which.par_chunks(JUDGED_TOGETHER)).for_each(|(scores, which)| {
         task.judge(&mut Brains::compile(genomes, which, wiring, task.shape()), scores);
@@ -295,6 +295,7 @@ pub fn judge(task: &dyn Task, genomes: &Genomes, which: &[u32], wiring: Wiring) 
 
 #[cfg(test)]
 mod tests {
+    use super::super::Genomes;
     use super::super::law::Activations;
     use super::super::settings::{Settings, Signals};
     use super::super::test_genomes::{SHAPE, random_population};
@@ -310,7 +311,7 @@ mod tests {
             let mut settings = Settings::modern();
             settings.signals = signals;
             let genomes = Genomes::from_genomes(&random_population(&settings, 50, 25));
-            let mut brains = Brains::compile(&genomes, &(0..50).collect::<Vec<_>>(), signals.wiring(), SHAPE);
+            let mut brains = Brains::compile(genomes.blocks(), &(0..50).collect::<Vec<_>>(), signals.wiring(), SHAPE);
             let mut states = vec![Activations::default(); 50];
             for (state, network) in states.iter_mut().zip(brains.networks()) {
                 state.reset(network);
@@ -371,7 +372,7 @@ mod tests {
     #[test]
     fn answers_to_any_number_of_samples_are_those_of_the_law() {
         let genomes = Genomes::from_genomes(&random_population(&Settings::modern(), 5, 20));
-        let mut brains = Brains::compile(&genomes, &[0, 1, 2, 3, 4], Wiring::FeedForward, SHAPE);
+        let mut brains = Brains::compile(genomes.blocks(), &[0, 1, 2, 3, 4], Wiring::FeedForward, SHAPE);
         for n in [1, 15, 16, 64, 65, 150] {
             let inputs: Vec<f32> = (0..3).flat_map(|i| (0..n).map(move |s| input(s, i))).collect();
             let mut outputs = vec![0.0; 2 * n];

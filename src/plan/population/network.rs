@@ -105,11 +105,9 @@ impl Network {
         w.edges.clear();
         for c in 0..genome.n_connections() {
             if genome.enabled[c] {
-                let place = |id: u64| match genome.node(id) {
-                    Some(place) => place as u32,
-                    None => panic!("connection {c} of {} ends at node {id:x}, which is none of {n_nodes}", genome.n_connections()),
-                };
-                w.edges.push((place(genome.targets[c]), place(genome.sources[c]), c as u32));
+                let (source, target) = (genome.source(c), genome.target(c));
+                assert!(source < n_nodes && target < n_nodes, "connection {c} joins nodes {source} and {target} of {n_nodes}");
+                w.edges.push((target as u32, source as u32, c as u32));
             }
         }
         w.edges.sort_unstable();

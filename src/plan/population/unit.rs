@@ -1,7 +1,9 @@
 //! What a node of an evolved network does: its kind, its activation and how it joins its inputs.
 
+use bytemuck::{CheckedBitPattern, NoUninit};
+
 /// What a node is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, NoUninit, CheckedBitPattern)]
 #[repr(u8)]
 pub enum NodeKind {
     /// Holds a number of the task.
@@ -22,7 +24,7 @@ impl NodeKind {
 }
 
 /// What a node makes of its joined inputs z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, NoUninit, CheckedBitPattern)]
 #[repr(u8)]
 pub enum Activation {
     /// z.
@@ -120,7 +122,7 @@ impl Activation {
 }
 
 /// How a node joins its weighted inputs w x, in the order of its sources; of no inputs, to its bias.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, NoUninit, CheckedBitPattern)]
 #[repr(u8)]
 pub enum Aggregation {
     /// bias + sum, one fused chain.

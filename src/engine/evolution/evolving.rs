@@ -1,0 +1,352 @@
+//! Everything that evolution remembers from one generation to the next, but the genomes, whose columns may live anywhere.
+
+use crate::units::Seed;
+
+use super::blocks::GenomeBlocks;
+use super::breeding::{Judged, first_genome};
+use super::genome::Genome;
+use super::settings::{Phases, Settings, SettingsError, Shape};
+use super::species::{Species, SpeciesSet};
+use super::task::{Score, Task, judge};
+
+/// What a generation was like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Statistics {
+    /// Its number, from 0.
+    pub generation: u32,
+    /// Genomes judged so far, in all generations.
+    pub evaluations: u64,
+    /// Best fitness of the generation.
+    pub best: f64,
+    /// Mean fitness of the generation.
+    pub mean: f64,
+    /// Number of species.
+    pub n_species: usize,
+    /// Mean number of connections in use.
+    pub mean_connections: f64,
+    /// Mean number of hidden nodes.
+    pub mean_hidden: f64,
+    /// True while the population is simplified.
+    pub is_simplifying: bool,
+}
+
+/// What a species was like in one generation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SpeciesRecord {
+    /// The generation.
+    pub generation: u32,
+    /// Id of the species.
+    pub species: u32,
+    /// Number of its members.
+    pub size: u32,
+    /// Fitness of the best of them.
+    pub best: f64,
+    /// Mean fitness of all of them.
+    pub mean: f64,
+}
+
+/// The best genome so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Champion {
+    /// Its genes.
+    pub genome: Genome,
+    /// How well it did.
+    pub score: Score,
+    /// Generation in which it was judged.
+    pub generation: u32,
+    /// Genomes judged up to the end of that generation.
+    pub evaluations: u64,
+}
+
+/// What was told that cannot be.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TellError {
+    /// Not one score a genome.
+    #[error("{found} scores of {expected} genomes: tell one for each, in the order of `ask`")]
+    Count {
+        /// Scores told.
+        found: usize,
+        /// Genomes.
+        expected: usize,
+    },
+    /// Fitness that has no order.
+    #[error("the fitness of genome {genome} is {fitness}: it must be finite; give what fails a low number instead")]
+    NotFinite {
+        /// Which genome.
+        genome: usize,
+        /// Its fitness.
+        fitness: f64,
+    },
+    /// The generation has its scores already.
+    #[error("generation {generation} was told already: breed the next one first")]
+    Twice {
+        /// The generation.
+        generation: u32,
+    },
+}
+
+/// Scores, species, champions and the number of the generation: with the genomes all that the next generation depends on.
+///
+/// A copy continues as the original does, bit for bit: no random generator is part of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evolution {
+    pub(super) settings: Settings,
+    pub(super) shape: Shape,
+    pub(super) seed: Seed,
+    pub(super) generation: u32,
+    pub(super) scores: Vec<Score>,
+    /// Genomes that are to be judged in this generation.
+    pub(super) changed: Vec<bool>,
+    pub(super) is_told: bool,
+    pub(super) set: SpeciesSet,
+    pub(super) evaluations: u64,
+    pub(super) improved: u32,
+    pub(super) champion: Option<Champion>,
+    pub(super) solution: Option<Champion>,
+    pub(super) simplifying: Option<Simplifying>,
+    pub(super) ceiling: f64,
+    pub(super) statistics: Vec<Statistics>,
+    pub(super) history: Vec<SpeciesRecord>,
+}
+
+/// A simplification that is under way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Simplifying {
+    pub(super) since: u32,
+    /// Mean connections of the generation before.
+    pub(super) before: f64,
+}
+
+impl Evolution {
+    /// Before the first generation is judged; with the genomes of that generation.
+    ///
+    /// # Errors
+    /// If the settings are out of range.
+    pub fn begin(settings: Settings, shape: Shape, seed: Seed) -> Result<(Self, Vec<Genome>), SettingsError> {
+        settings.check()?;
+        if shape.n_inputs == 0 || shape.n_outputs == 0 {
+            let text = format!("the task has {} inputs and {} outputs, must have one of each or more", shape.n_inputs, shape.n_outputs);
+            return Err(SettingsError { wrong: vec![text] });
+        }
+        let n = settings.population;
+        let first: Vec<Genome> = (0..n).map(|k| first_genome(&settings, shape, seed, k)).collect();
+        let growth = settings.phases.map_or(0.0, |p| p.growth);
+        let evolution = Evolution {
+            set: SpeciesSet::new(&settings),
+            shape,
+            seed,
+            generation: 0,
+            scores: vec![Score::default(); n],
+            changed: vec![true; n],
+            is_told: false,
+            evaluations: 0,
+            improved: 0,
+            champion: None,
+            solution: None,
+            simplifying: None,
+            ceiling: first.iter().map(|g| g.connections.len()).sum::<usize>() as f64 / n as f64 + growth,
+            statistics: Vec::new(),
+            history: Vec::new(),
+            settings,
+        };
+        Ok((evolution, first))
+    }
+
+    /// The genomes that are to be judged; the others are copies whose score is known.
+    pub fn to_judge(&self) -> Vec<u32> {
+        (0..self.changed.len() as u32).filter(|&k| self.changed[k as usize]).collect()
+    }
+
+    /// Takes the scores of all genomes of this generation; those that were not to be judged are ignored. Groups them into species.
+    ///
+    /// # Errors
+    /// If the number of scores differs, one is not finite, or the generation was told already. Nothing is changed then.
+    pub fn tell(&mut self, genomes: GenomeBlocks<'_>, scores: &[Score]) -> Result<(), TellError> {
+        if self.is_told {
+            return Err(TellError::Twice { generation: self.generation });
+        }
+        if scores.len() != genomes.len() {
+            return Err(TellError::Count { found: scores.len(), expected: genomes.len() });
+        }
+        if let Some(genome) = (0..scores.len()).find(|&k| self.changed[k] && !scores[k].fitness.is_finite()) {
+            return Err(TellError::NotFinite { genome, fitness: scores[genome].fitness });
+        }
+        for (k, &score) in scores.iter().enumerate() {
+            if self.changed[k] {
+                self.scores[k] = score;
+                self.evaluations += 1;
+            }
+        }
+        self.is_told = true;
+        self.find_champions(genomes);
+        self.set.speciate(genomes, &self.settings, self.seed, self.generation);
+        for species in &mut self.set.species {
+            let fitness = species.members.iter().map(|&k| self.scores[k as usize].fitness);
+            let (best, sum) = fitness.fold((f64::NEG_INFINITY, 0.0), |(best, sum), f| (best.max(f), sum + f));
+            if best > species.best {
+                species.best = best;
+                species.improved = self.generation;
+            }
+            let size = species.members.len();
+            let mean = sum / size as f64;
+            self.history.push(SpeciesRecord { generation: self.generation, species: species.id, size: size as u32, best, mean });
+        }
+        self.statistics.push(self.statistics_of(genomes));
+        Ok(())
+    }
+
+    fn find_champions(&mut self, genomes: GenomeBlocks<'_>) {
+        let n = self.scores.len();
+        let best_of = |may: &dyn Fn(usize) -> bool| {
+            (0..n).rev().filter(|&k| may(k)).max_by(|&a, &b| self.scores[a].fitness.total_cmp(&self.scores[b].fitness))
+        };
+        let champion = |k: usize| Champion {
+            genome: Genome::from_view(genomes.view(k)),
+            score: self.scores[k],
+            generation: self.generation,
+            evaluations: self.evaluations,
+        };
+        let best = best_of(&|_| true).filter(|&k| self.champion.as_ref().is_none_or(|c| self.scores[k].fitness > c.score.fitness));
+        let solved = if self.solution.is_none() { best_of(&|k| self.scores[k].solved).map(champion) } else { None };
+        if let Some(best) = best.map(champion) {
+            self.improved = self.generation;
+            self.champion = Some(best);
+        }
+        self.solution = self.solution.take().or(solved);
+    }
+
+    /// Makes the children of a generation that was told, and goes on to theirs; the caller replaces the genomes by them.
+    ///
+    /// # Panics
+    /// If it was not told.
+    pub fn breed(&mut self, genomes: GenomeBlocks<'_>, children: &mut Vec<Genome>) {
+        assert!(self.is_told, "generation {} was not told its fitness", self.generation);
+        self.take_turns(genomes);
+        let simplify = match (self.simplifying, self.settings.phases) {
+            (Some(_), Some(phases)) => Some((phases.delete_connection, phases.delete_node)),
+            _ => None,
+        };
+        let fitness: Vec<f64> = self.scores.iter().map(|s| s.fitness).collect();
+        let judged =
+            Judged { genomes, fitness: &fitness, species: &self.set.species, generation: self.generation, improved: self.improved };
+        let refocused = judged.is_refocused(&self.settings.survival).then(|| judged.by_best());
+        let copies = judged.breed(&self.settings, self.shape, self.seed, simplify, children);
+        // Those that are given another chance start their clocks anew.
+        for s in refocused.into_iter().flatten().take(2) {
+            self.set.species[s].improved = self.generation;
+        }
+        let old = std::mem::take(&mut self.scores);
+        self.scores = copies.iter().map(|copy| copy.map_or(Score::default(), |k| old[k as usize])).collect();
+        self.changed = copies.iter().map(|copy| self.settings.rejudge || copy.is_none()).collect();
+        self.generation += 1;
+        self.is_told = false;
+    }
+
+    /// Growth and simplification by turns.
+    fn take_turns(&mut self, genomes: GenomeBlocks<'_>) {
+        let Some(Phases { growth, simplify_for, .. }) = self.settings.phases else { return };
+        let now = mean(genomes.n_connections.iter().map(|&n| n as usize));
+        self.simplifying = match self.simplifying {
+            None if now > self.ceiling => Some(Simplifying { since: self.generation, before: now }),
+            None => None,
+            Some(s) if self.generation - s.since >= simplify_for && now >= s.before => {
+                self.ceiling = now + growth;
+                None
+            }
+            Some(s) => Some(Simplifying { before: now, ..s }),
+        };
+    }
+
+    /// Judges the generation by `task`, and tells the scores.
+    ///
+    /// # Errors
+    /// If the task gives fitness that is not finite.
+    ///
+    /// # Panics
+    /// If the task has another shape, or the generation was told already.
+    pub fn judge(&mut self, genomes: GenomeBlocks<'_>, task: &dyn Task) -> Result<Statistics, TellError> {
+        assert_eq!(task.shape(), self.shape, "shape of task {}", task.name());
+        let which = self.to_judge();
+        let found = judge(task, genomes, &which, self.settings.signals.wiring());
+        let mut scores = self.scores.clone();
+        for (&k, score) in which.iter().zip(found) {
+            scores[k as usize] = score;
+        }
+        self.tell(genomes, &scores)?;
+        Ok(self.statistics_of(genomes))
+    }
+
+    /// What this generation is like; fitness is that of the last scores told.
+    pub fn statistics_of(&self, genomes: GenomeBlocks<'_>) -> Statistics {
+        Statistics {
+            generation: self.generation,
+            evaluations: self.evaluations,
+            best: self.scores.iter().map(|s| s.fitness).fold(f64::NEG_INFINITY, f64::max),
+            mean: self.scores.iter().map(|s| s.fitness).sum::<f64>() / self.scores.len() as f64,
+            n_species: self.set.species.len(),
+            mean_connections: mean(genomes.iter().map(|g| g.n_enabled())),
+            mean_hidden: mean(genomes.iter().map(|g| g.n_hidden())),
+            is_simplifying: self.simplifying.is_some(),
+        }
+    }
+
+    /// What all generations that were told were like, in order.
+    pub fn statistics(&self) -> &[Statistics] {
+        &self.statistics
+    }
+
+    /// What all species were like in every generation that was told, in order.
+    pub fn history(&self) -> &[SpeciesRecord] {
+        &self.history
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Numbers that genomes exchange with the task.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The number of this generation, from 0.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// True if this generation has its scores.
+    pub fn is_told(&self) -> bool {
+        self.is_told
+    }
+
+    /// Genomes judged so far.
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations
+    }
+
+    /// The scores of this generation, once told.
+    pub fn scores(&self) -> &[Score] {
+        &self.scores
+    }
+
+    /// The species of this generation, once told.
+    pub fn species(&self) -> &[Species] {
+        &self.set.species
+    }
+
+    /// The best genome so far; of equals the first.
+    pub fn champion(&self) -> Option<&Champion> {
+        self.champion.as_ref()
+    }
+
+    /// The best genome of the first generation that solved the task.
+    pub fn solution(&self) -> Option<&Champion> {
+        self.solution.as_ref()
+    }
+}
+
+fn mean(counts: impl Iterator<Item = usize>) -> f64 {
+    let (sum, n) = counts.fold((0, 0_usize), |(sum, n), count| (sum + count, n + 1));
+    sum as f64 / n as f64
+}
