@@ -360,7 +360,7 @@ mod tests {
         let genomes = Genomes::from_genomes(&random_population(&Settings::modern(), 100, 20));
         let which: Vec<u32> = (0..100).collect();
         for passes in [true, false] {
-            let scores = judge(&Tested { passes }, &genomes, &which, Wiring::FeedForward);
+            let scores = judge(&Tested { passes }, genomes.blocks(), &which, Wiring::FeedForward);
             let first = scores.iter().position(|s| s.fitness == 9.0).unwrap();
             assert!(scores.iter().filter(|s| s.fitness > 5.0).count() > 1);
             for (k, score) in scores.iter().enumerate() {
