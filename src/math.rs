@@ -54,6 +54,60 @@ pub fn cos(x: f64) -> f64 {
     libm::cos(x)
 }
 
+/// The sine and the cosine of `x`, in radians, for |x| up to 10^6, to an absolute error of about 2e-16.
+///
+/// Vector kernels repeat this sequence exactly. (The polynomials on +-pi/4, and pi/2 in parts of 33 bits: fdlibm, Sun 1993.)
+#[inline]
+pub fn sin_cos(x: f64) -> (f64, f64) {
+    // 1. x = k pi/2 + r; the lowest bits of the shifted number are those of k.
+    let shifted = x * std::f64::consts::FRAC_2_PI + WHOLE;
+    let k = shifted - WHOLE;
+    let r = x - k * PI_HALVES[0] - k * PI_HALVES[1] - k * PI_HALVES[2];
+    // 2. Both polynomials.
+    let z = r * r;
+    let (mut p, mut q) = (SIN[0], COS[0]);
+    for c in &SIN[1..] {
+        p = p * z + c;
+    }
+    for c in &COS[1..] {
+        q = q * z + c;
+    }
+    let sine = r + r * z * p;
+    let half = 0.5 * z;
+    let top = 1.0 - half;
+    let cosine = top + (1.0 - top - half + z * z * q);
+    // 3. The quadrant chooses.
+    let quadrant = shifted.to_bits();
+    let (a, b) = if quadrant & 1 == 0 { (sine, cosine) } else { (cosine, -sine) };
+    if quadrant & 2 == 0 { (a, b) } else { (-a, -b) }
+}
+
+/// Added and taken away again, it leaves the nearest whole number (1.5 2^52).
+pub const WHOLE: f64 = 6_755_399_441_055_744.0;
+
+/// pi/2 in three parts, for [`sin_cos`].
+pub const PI_HALVES: [f64; 3] = [1.570_796_326_734_125_6, 6.077_100_506_303_966e-11, 2.022_266_248_795_950_6e-21];
+
+/// Coefficients of (sin r - r) / r^3 for [`sin_cos`], highest power first.
+pub const SIN: [f64; 6] = [
+    1.589_690_995_211_55e-10,
+    -2.505_076_025_340_686_3e-8,
+    2.755_731_370_707_006_8e-6,
+    -1.984_126_982_985_795e-4,
+    8.333_333_333_322_49e-3,
+    -1.666_666_666_666_663_2e-1,
+];
+
+/// Coefficients of (cos r - 1 + r^2/2) / r^4 for [`sin_cos`], highest power first.
+pub const COS: [f64; 6] = [
+    -1.135_964_755_778_819_5e-11,
+    2.087_572_321_298_175e-9,
+    -2.755_731_435_139_066_3e-7,
+    2.480_158_728_947_673e-5,
+    -1.388_888_888_887_411e-3,
+    4.166_666_666_666_66e-2,
+];
+
 /// x^y.
 #[inline]
 pub fn pow(x: f64, y: f64) -> f64 {
@@ -218,6 +272,17 @@ mod tests {
             assert!((f64::from(sin_f32(x)) - libm::sin(wide)).abs() < 2e-7, "sin {x}");
         }
         assert_eq!((tanh_f32(1e30), tanh_f32(-1e30), tanh_f32(0.0)), (1.0, -1.0, 0.0));
+    }
+
+    #[test]
+    fn sine_and_cosine_together_are_close_to_those_apart() {
+        for k in -200_000..=200_000_i32 {
+            for x in [f64::from(k) * 1e-4, f64::from(k) * 4.999, f64::from(k) * std::f64::consts::FRAC_PI_4] {
+                let (s, c) = sin_cos(x);
+                assert!((s - sin(x)).abs() < 3e-16 && (c - cos(x)).abs() < 3e-16, "{x}: {s}, {c}");
+            }
+        }
+        assert_eq!(sin_cos(0.0), (0.0, 1.0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Each kernel has a scalar form, which is its law, and vector forms that agree with it bit for bit.
 
 pub mod backward;
+pub mod doubles;
 pub mod floats;
 pub mod heat;
 pub mod lanes;

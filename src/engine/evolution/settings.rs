@@ -326,6 +326,20 @@ impl Settings {
         }
     }
 
+    /// The settings of the paper for the double pole without velocities: 1,000 recurrent genomes, more new connections, and weights
+    /// that count more in the distance.
+    pub fn paper_large() -> Self {
+        let paper = Settings::paper();
+        Settings {
+            population: 1000,
+            signals: Signals::Recurrent,
+            structure: StructureMutation { add_connection: 0.3, ..paper.structure },
+            distance: Distance { weight: 3.0, ..paper.distance },
+            speciation: Speciation::Threshold { threshold: 4.0, target: None, step: 0.0 },
+            ..paper
+        }
+    }
+
     /// Settings that need fewer evaluations: global ids, a target number of species, hidden units of both signs, structure that can be
     /// deleted, half of the weights mutated at a time, tournaments (chosen by XOR and the double pole with velocities: `benches/neat.rs`).
     pub fn modern() -> Self {
@@ -453,6 +467,7 @@ mod tests {
     #[test]
     fn presets_are_valid() {
         assert_eq!(Settings::paper().check(), Ok(()));
+        assert_eq!(Settings::paper_large().check(), Ok(()));
         assert_eq!(Settings::modern().check(), Ok(()));
     }
 

@@ -19,7 +19,12 @@ pub fn random_genome(seed: u64, n: usize) -> Genome {
 
 /// A genome that was mutated `n` times, in as many generations.
 pub fn grown(settings: &Settings, seed: u64, n: usize) -> Genome {
-    let mut genome = first_genome(settings, SHAPE, Seed(1), seed as usize);
+    grown_of(settings, SHAPE, seed, n)
+}
+
+/// The same for another task.
+fn grown_of(settings: &Settings, shape: Shape, seed: u64, n: usize) -> Genome {
+    let mut genome = first_genome(settings, shape, Seed(1), seed as usize);
     let mut random = StreamKey::new(Seed(seed), SystemTag::named("random genome"), 0).stream();
     for generation in 0..n as u32 {
         let numbers = Innovations::new(settings.numbering, generation / 3);
@@ -35,5 +40,10 @@ pub fn grown(settings: &Settings, seed: u64, n: usize) -> Genome {
 
 /// Genomes with up to `n` mutations each.
 pub fn random_population(settings: &Settings, size: usize, n: usize) -> Vec<Genome> {
-    (0..size).map(|k| grown(settings, k as u64, k * 7 % (n + 1))).collect()
+    random_population_of(settings, SHAPE, size, n)
+}
+
+/// The same for another task.
+pub fn random_population_of(settings: &Settings, shape: Shape, size: usize, n: usize) -> Vec<Genome> {
+    (0..size).map(|k| grown_of(settings, shape, k as u64, k * 7 % (n + 1))).collect()
 }

@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 
 use crate::plan::network::stored::F16_SCALE;
 
+use super::super::doubles::Y64;
 use super::vector::{Floats, LANES};
 
 /// 16 floats, the lower 8 first.
@@ -45,6 +46,7 @@ impl Y {
 impl Floats for Y {
     /// All bits of a lane, or none.
     type Mask = Y;
+    type Doubles = Y64;
     const TILE_WIDTH: usize = 1;
 
     #[inline(always)]

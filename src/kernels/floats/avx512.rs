@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::super::doubles::Z64;
 use super::vector::{Floats, LANES};
 
 /// 16 floats.
@@ -18,6 +19,7 @@ macro_rules! registers {
 
 impl Floats for Z {
     type Mask = __mmask16;
+    type Doubles = Z64;
     const TILE_WIDTH: usize = 4;
 
     #[inline(always)]

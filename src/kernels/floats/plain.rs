@@ -2,6 +2,7 @@
 
 use crate::plan::network::stored::{Bf16, F16, Stored};
 
+use super::super::doubles::Plain64;
 use super::vector::{Floats, LANES};
 
 /// 16 floats in an array.
@@ -39,6 +40,7 @@ impl Plain {
 
 impl Floats for Plain {
     type Mask = [bool; LANES];
+    type Doubles = Plain64;
     const TILE_WIDTH: usize = 1;
 
     #[inline(always)]

@@ -1,5 +1,7 @@
 //! What a vector of 16 floats can do. Every operation rounds as the scalar one does, so that all backends agree.
 
+use super::super::doubles::Doubles;
+
 /// Floats of a vector.
 pub const LANES: usize = 16;
 
@@ -11,6 +13,9 @@ pub const LANES: usize = 16;
 pub trait Floats: Copy {
     /// One truth value a lane.
     type Mask: Copy;
+
+    /// 16 doubles of the same instructions.
+    type Doubles: Doubles;
 
     /// Vectors that the registers hold beside each other as sums of a tile, of 6 rows: 4, or 1 where registers are few.
     const TILE_WIDTH: usize;
