@@ -83,8 +83,8 @@ impl Real for Y64 {
     #[inline(always)]
     fn select(mask: Y64, yes: Self, no: Self) -> Self {
         let mut out = no.0;
-        for k in 0..4 {
-            out[k] = registers!(_mm256_blendv_pd(no.0[k], yes.0[k], mask.0[k]));
+        for (out, (yes, mask)) in out.iter_mut().zip(yes.0.into_iter().zip(mask.0)) {
+            *out = registers!(_mm256_blendv_pd(*out, yes, mask));
         }
         Y64(out)
     }

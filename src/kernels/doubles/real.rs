@@ -172,9 +172,8 @@ mod tests {
         #[inline(always)]
         fn run<F: Floats>(self) -> (u16, u16) {
             let (x, y) = (F::Doubles::load(self.x), F::Doubles::load(self.y));
-            let found = all(x, y);
-            for k in 0..OUTPUTS {
-                found[k].store(&mut self.out[k]);
+            for (found, out) in all(x, y).into_iter().zip(self.out) {
+                found.store(out);
             }
             (F::Doubles::bits(x.gt(y)), F::Doubles::bits(F::Doubles::mask(0b1010_0000_0000_1101)))
         }

@@ -267,12 +267,11 @@ impl<P: Plant<N, M>, const N: usize, const M: usize> Kernel for See<'_, P, N, M>
     #[inline(always)]
     fn run<F: Floats>(self) {
         let mut states = [F::Doubles::splat(0.0); N];
-        for i in 0..N {
-            states[i] = F::Doubles::load(&self.chunk.states[i]);
+        for (state, from) in states.iter_mut().zip(&self.chunk.states) {
+            *state = F::Doubles::load(from);
         }
-        let seen = self.plant.see(&states);
-        for i in 0..M {
-            seen[i].store(&mut self.chunk.seen[i]);
+        for (seen, to) in self.plant.see(&states).into_iter().zip(&mut self.chunk.seen) {
+            seen.store(to);
         }
     }
 }
@@ -290,8 +289,8 @@ impl<P: Plant<N, M>, const N: usize, const M: usize> Kernel for Advance<'_, P, N
     fn run<F: Floats>(self) {
         let Advance { plant, chunk } = self;
         let mut old = [F::Doubles::splat(0.0); N];
-        for i in 0..N {
-            old[i] = F::Doubles::load(&chunk.states[i]);
+        for (old, from) in old.iter_mut().zip(&chunk.states) {
+            *old = F::Doubles::load(from);
         }
         let actions = F::Doubles::load(&chunk.actions);
         let new = plant.advance(old, actions);
@@ -300,9 +299,8 @@ impl<P: Plant<N, M>, const N: usize, const M: usize> Kernel for Advance<'_, P, N
         for i in 0..N {
             F::Doubles::select(going, new[i], old[i]).store(&mut chunk.states[i]);
         }
-        let seen = plant.see(&new);
-        for i in 0..M {
-            seen[i].store(&mut chunk.seen[i]);
+        for (seen, to) in plant.see(&new).into_iter().zip(&mut chunk.seen) {
+            seen.store(to);
         }
         chunk.going &= F::Doubles::bits(plant.goes_on(&new));
     }
