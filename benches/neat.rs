@@ -77,7 +77,7 @@ fn run(entry: &Entry, settings: &Settings, seed: u64) -> Option<Solved> {
     let mut population = Population::new(settings.clone(), task.shape(), Seed(seed)).expect("settings of a preset");
     let solution = population.run(task, entry.generations).expect("finite fitness")?;
     let genomes = Genomes::from_genomes(std::slice::from_ref(&solution.genome));
-    let champion = Brains::compile(&genomes, &[0], settings.signals.wiring(), task.shape());
+    let champion = Brains::compile(genomes.blocks(), &[0], settings.signals.wiring(), task.shape());
     Some([
         solution.evaluations as f64,
         f64::from(solution.generation),

@@ -16,7 +16,7 @@ use crate::plan::population::Wiring;
 pub fn check_lanes<P: Plant<N, M>, const N: usize, const M: usize>(plant: &P, starts: &[[f64; N]], steps: u32) {
     let shape = plant.exchange();
     let genomes = Genomes::from_genomes(&random_population_of(&Settings::modern(), shape, starts.len(), 12));
-    let brains = Brains::compile(&genomes, &(0..starts.len() as u32).collect::<Vec<_>>(), Wiring::FeedForward, shape);
+    let brains = Brains::compile(genomes.blocks(), &(0..starts.len() as u32).collect::<Vec<_>>(), Wiring::FeedForward, shape);
     // 1. One network and one environment at a time.
     let (mut expected, mut lengths) = (Vec::new(), BTreeSet::new());
     for (k, &start) in starts.iter().enumerate() {

@@ -162,7 +162,7 @@ mod tests {
     fn a_network_without_memory_is_never_right_both_times() {
         let task = TMaze { lengths: vec![3], ..TMaze::default() };
         let genomes = Genomes::from_genomes(&random_population_of(&Settings::modern(), task.shape(), 60, 20));
-        let mut brains = Brains::compile(&genomes, &(0..60).collect::<Vec<_>>(), Wiring::FeedForward, task.shape());
+        let mut brains = Brains::compile(genomes.blocks(), &(0..60).collect::<Vec<_>>(), Wiring::FeedForward, task.shape());
         let mut scores = vec![Score::default(); 60];
         task.judge(&mut brains, &mut scores);
         let most = 0.5 * (1.0 + task.wrong);
@@ -177,7 +177,7 @@ mod tests {
         let mut population = Population::new(settings, task.shape(), Seed(1)).unwrap();
         let solution = population.run(&task, 100).unwrap().expect("memory evolves").genome.clone();
         let genomes = Genomes::from_genomes(&[solution]);
-        let champion = Brains::compile(&genomes, &[0], Wiring::Recurrent, task.shape());
+        let champion = Brains::compile(genomes.blocks(), &[0], Wiring::Recurrent, task.shape());
         assert_eq!(task.test(&champion), Some(Test { name: "test_accuracy", value: 1.0, passed: true }));
         let mut rows = Vec::new();
         task.replay(&champion, 5, &mut |row| rows.push(row.to_vec()));
