@@ -45,10 +45,12 @@ use super::samples::Samples;
 
 mod account;
 mod free_energy;
+mod neurons;
 mod settings;
 
 pub use account::measures;
 pub use free_energy::free_energy;
+pub use neurons::{HiddenSlots, HiddenTurnover};
 pub use settings::{RewiringCandidates, RewiringSettings};
 
 /// Why the wiring of a network cannot be a variable.
@@ -77,6 +79,37 @@ pub enum RewiringError {
     /// Births by distance without places.
     #[error("births, costs or candidates are by distance, and population \"{0}\" has no places: give positions for all populations")]
     NoPlaces(String),
+    /// A name is none of a hidden population.
+    #[error("no hidden population \"{name}\" whose neurons could come and go{hint}")]
+    NotHidden {
+        /// The name.
+        name: String,
+        /// ` (did you mean ...?)`, or empty.
+        hint: String,
+    },
+    /// Neurons are to come and go, and there are no places for them.
+    #[error("neurons are to come and go, and the network has no hidden population: add one, whose count is how many can live at most")]
+    NoHidden,
+    /// A neuron that may die has synapses that do not.
+    #[error(
+        "the synapses of projection \"{projection}\" stay, and the neurons of \"{population}\" may die: let the projection be a variable, or leave the population out"
+    )]
+    HeldSynapses {
+        /// The projection.
+        projection: String,
+        /// The population.
+        population: String,
+    },
+    /// Somebody else let neurons be born or die.
+    #[error("population \"{population}\" has {found} neurons, and {expected} of its slots are taken: let one method turn neurons over")]
+    Neurons {
+        /// The population.
+        population: String,
+        /// Neurons that there are.
+        found: usize,
+        /// Neurons that there should be.
+        expected: usize,
+    },
     /// A setting is out of its range.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -194,12 +227,21 @@ pub fn attach(sim: &mut Simulation, settings: RewiringSettings) -> Result<(), Re
         return Err(RewiringError::NoSlopes(gates.name.clone()));
     }
     let (candidates, placed) = candidates_of(&settings, plan)?;
+    let slots = settings.neurons.as_ref().map(|turnover| neurons::slots_of(turnover, plan, candidates.is_variable())).transpose()?;
     // What does not fit is an error before the first step.
     let all = candidates.spread(plan, &network.parameters_in(world));
     let energy = NetworkEnergy::new(Arc::clone(&candidates), all, &samples.train, samples.loss, samples.steps as usize, simd)?;
     sim.insert_resource(Rewirer { settings, simd, candidates, placed, energy: Some(energy) });
     sim.state(RewiringTally::default());
-    sim.add_systems(Phase::Prune, rewire.run_if(is_due));
+    match slots {
+        None => {
+            sim.add_systems(Phase::Prune, rewire.run_if(is_due));
+        }
+        Some(slots) => {
+            sim.state(slots);
+            sim.add_systems(Phase::Prune, neurons::rewire_with_neurons.run_if(is_due));
+        }
+    }
     Ok(())
 }
 
@@ -293,28 +335,39 @@ fn rewire(
     let cost = structure.cost(&now);
     ledger.set("loss", energy.energy());
     ledger.set("structure", cost);
-    tally.made += made;
-    metrics.set("temperature", t);
-    metrics.set("births", made.births.n_accepted as f64);
-    metrics.set("deaths", made.deaths.n_accepted as f64);
     if settings.pruning.is_none() && now.preset == Preset::Thermo {
-        tally.add_energy(energy.energy() + cost, t);
-        metrics.set("rewirings", made.rewirings.n_accepted as f64);
-        let kinds = [
-            ("acceptance_births", made.births),
-            ("acceptance_deaths", made.deaths),
-            ("acceptance_rewirings", made.rewirings),
-            ("acceptance_weights", made.weights),
-        ];
-        for (name, count) in kinds.into_iter().filter(|(_, count)| count.n_proposed > 0) {
-            metrics.set(name, count.n_accepted as f64 / count.n_proposed as f64);
-        }
-        match tally.heat_capacity() {
-            Some(c) => metrics.set("heat_capacity", c),
-            None => metrics.remove("heat_capacity"),
-        }
+        book_moves(&mut tally, (&made, [0, 0]), (energy.energy() + cost, t), &metrics);
+    } else {
+        tally.made += made;
+        metrics.set("temperature", t);
+        metrics.set("births", made.births.n_accepted as f64);
+        metrics.set("deaths", made.deaths.n_accepted as f64);
     }
     Ok(())
+}
+
+/// Counts the moves of a step of a sampled structure at temperature `t`, and U after it; synapses that were born and died with neurons
+/// are births and deaths that nobody proposed alone.
+fn book_moves(tally: &mut RewiringTally, (made, with_neurons): (&Tally, [u64; 2]), (u, t): (f64, f64), metrics: &Metrics) {
+    tally.made += *made;
+    tally.add_energy(u, t);
+    metrics.set("temperature", t);
+    metrics.set("births", (made.births.n_accepted + with_neurons[0]) as f64);
+    metrics.set("deaths", (made.deaths.n_accepted + with_neurons[1]) as f64);
+    metrics.set("rewirings", made.rewirings.n_accepted as f64);
+    let kinds = [
+        ("acceptance_births", made.births),
+        ("acceptance_deaths", made.deaths),
+        ("acceptance_rewirings", made.rewirings),
+        ("acceptance_weights", made.weights),
+    ];
+    for (name, count) in kinds.into_iter().filter(|(_, count)| count.n_proposed > 0) {
+        metrics.set(name, count.n_accepted as f64 / count.n_proposed as f64);
+    }
+    match tally.heat_capacity() {
+        Some(c) => metrics.set("heat_capacity", c),
+        None => metrics.remove("heat_capacity"),
+    }
 }
 
 /// Sets the weight of all but a share of the living candidates to 0, and returns them: these live no more.
@@ -446,5 +499,6 @@ fn wiring_of(world: &World) -> Option<(u64, u64, Vec<u32>)> {
             degrees[firsts[block.from] + source.row()] += 1;
         }
     }
-    Some((k, rewirer.candidates.len() as u64, degrees))
+    let m = world.get_resource::<HiddenSlots>().map_or(rewirer.candidates.len(), |slots| slots.n_candidates(&rewirer.candidates));
+    Some((k, m as u64, degrees))
 }

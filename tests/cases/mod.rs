@@ -98,6 +98,8 @@ pub const CASES: &[Case] = &[
         2,
     ),
     case("xor_heat", "xor_heat", &[], 5),
+    case("xor_grows_neurons", "xor_grows_neurons", &[], 6),
+    case("xor_grows_isolated neurons", "xor_grows_neurons", &["newborns=Isolated", "first=3", "counting=Places", "unit=Step"], 6),
     case("ising_2d lanes", "ising_2d", &["width=128", "height=64", "replicas=64"], 3),
     case("ising_2d heat bath lanes", "ising_2d", &["width=128", "height=64", "replicas=128", "rule=HeatBath"], 3),
     case("ising_2d Gaussian", "ising_2d", &["strengths=Gaussian(1.0)", "width=128", "height=64"], 3),

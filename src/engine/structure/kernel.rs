@@ -33,6 +33,11 @@ pub trait Draws {
     fn below(&mut self, n: u64) -> u64;
     /// A standard normal number.
     fn gaussian(&mut self) -> f64;
+    /// True with probability `p`, to 2^-32.
+    fn chance(&mut self, p: f64) -> bool {
+        const OF: u64 = 1 << 32;
+        self.below(OF) < (p * OF as f64) as u64
+    }
 }
 
 impl Draws for Stream {
@@ -174,7 +179,7 @@ pub fn propose(structure: &Structure, settings: &StructureSettings, draws: &mut 
 }
 
 /// ln of the odds of a birth without energy.
-fn ln_odds(density: Density) -> f64 {
+pub(super) fn ln_odds(density: Density) -> f64 {
     match density {
         Density::Rho(rho) => math::ln(rho) - math::ln_1p(-rho),
         Density::Mu(_) => 0.0,
@@ -182,7 +187,7 @@ fn ln_odds(density: Density) -> f64 {
 }
 
 /// ln slab(w) - ln q(w) for a birth proposed from q.
-fn ln_slab_over_q(settings: &StructureSettings, weight: f32) -> f64 {
+pub(super) fn ln_slab_over_q(settings: &StructureSettings, weight: f32) -> f64 {
     match (settings.slab, settings.birth_sd) {
         (Slab::Gaussian { sd }, Some(birth_sd)) => {
             let (w, s, q) = (f64::from(weight), f64::from(sd), f64::from(birth_sd));

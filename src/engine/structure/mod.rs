@@ -26,7 +26,7 @@ pub use energy::{Nothing, StructureEnergy};
 pub use free_energy::{Estimator, FreeEnergy, FreeEnergyRequest, FreeEnergySettings};
 pub use graphs::{GraphEnergy, GraphTerms};
 pub use kernel::{Draws, Move, Proposal, Tally, propose, walk};
-pub use neurons::{Counting, NeuronProposal, NeuronSettings, Pool};
+pub use neurons::{Counting, NeuronMove, NeuronProposal, NeuronSettings, Newborns, Pool};
 pub use patterns::{Objective, PatternEnergy};
 pub use settings::{Caps, Claim, DegreeCost, Degrees, Density, MoveShares, Preset, Score, Slab, StructureSettings};
 pub use spins::LiveSpins;

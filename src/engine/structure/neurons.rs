@@ -19,6 +19,10 @@ use super::kernel::Draws;
 use super::settings::{Density, StructureSettings};
 use super::state::Structure;
 
+mod newborns;
+
+pub use newborns::{NeuronMove, Newborns};
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Counting {
@@ -51,6 +55,9 @@ pub struct Pool {
     /// Scores that candidates have while both ends live.
     scores: Vec<u32>,
     is_alive: Vec<bool>,
+    /// Which slots come and go; the others live for good, and are not counted in N.
+    turns: Vec<bool>,
+    n_turning: usize,
     /// Candidates of each slot.
     of_slot: Vec<Vec<u32>>,
 }
@@ -81,8 +88,18 @@ impl Pool {
     /// # Panics
     /// If there is not one flag a neuron, or a synapse has a dead end.
     pub fn new(structure: Structure, is_alive: Vec<bool>) -> Self {
+        let turns = vec![true; is_alive.len()];
+        Self::among(structure, is_alive, turns)
+    }
+
+    /// The same where only the slots of which `turns` is true come and go: inputs and outputs of a network stay.
+    ///
+    /// # Panics
+    /// As [`Pool::new`], or if a slot that stays is dead.
+    pub fn among(structure: Structure, is_alive: Vec<bool>, turns: Vec<bool>) -> Self {
         let n = structure.candidates().n_neurons();
-        assert_eq!(is_alive.len(), n, "flags of {n} slots");
+        assert_eq!((is_alive.len(), turns.len()), (n, n), "flags of {n} slots");
+        assert!(is_alive.iter().zip(&turns).all(|(alive, turns)| *alive || *turns), "a neuron that stays is dead");
         let mut of_slot = vec![Vec::new(); n];
         for (c, (i, j)) in structure.candidates().pairs().enumerate() {
             let is_possible = is_alive[i as usize] && is_alive[j as usize];
@@ -93,7 +110,8 @@ impl Pool {
             }
         }
         let scores = (0..structure.n_candidates() as u32).map(|c| structure.score(c)).collect();
-        let mut pool = Pool { structure, scores, is_alive, of_slot };
+        let n_turning = turns.iter().filter(|turns| **turns).count();
+        let mut pool = Pool { structure, scores, is_alive, turns, n_turning, of_slot };
         let masked = (0..pool.scores.len() as u32).map(|c| if pool.is_possible(c) { pool.scores[c as usize] } else { 0 }).collect();
         pool.structure.set_scores(masked);
         pool
@@ -119,15 +137,20 @@ impl Pool {
         &self.is_alive
     }
 
-    /// Number of living neurons N.
+    /// Number of living neurons N among those that come and go.
     pub fn n_alive(&self) -> usize {
-        self.is_alive.iter().filter(|a| **a).count()
+        self.mortal().count()
     }
 
-    /// Living neurons without a synapse, in order.
+    /// Living neurons that may die, in order.
+    fn mortal(&self) -> impl Iterator<Item = u32> + '_ {
+        let lives = |slot: &u32| self.is_alive[*slot as usize] && self.turns[*slot as usize];
+        (0..self.is_alive.len() as u32).filter(lives)
+    }
+
+    /// Living neurons that may die and have no synapse, in order.
     pub fn isolated(&self) -> Vec<u32> {
-        let is_free = |&slot: &u32| self.is_alive[slot as usize] && self.structure.fan_in(slot) + self.structure.fan_out(slot) == 0;
-        (0..self.is_alive.len() as u32).filter(is_free).collect()
+        self.mortal().filter(|&slot| self.structure.fan_in(slot) + self.structure.fan_out(slot) == 0).collect()
     }
 
     /// dM: how many candidates a neuron in the dead slot `slot` would add (or a living one takes away).
@@ -148,7 +171,7 @@ impl Pool {
         if births + deaths == 0 {
             return None;
         }
-        let empty = (self.is_alive.len() - n) as f64;
+        let empty = (self.n_turning - n) as f64;
         if draws.below(births + deaths) < births {
             let rank = draws.below(empty as u64) as usize;
             let slot = (0..self.is_alive.len()).filter(|&s| !self.is_alive[s]).nth(rank)? as u32;
@@ -190,7 +213,7 @@ impl Pool {
 
     fn shares_at(&self, settings: &NeuronSettings, n: usize) -> [u64; 2] {
         let has = |holds: bool, share: u32| if holds { u64::from(share) } else { 0 };
-        [has(n < self.is_alive.len(), settings.shares[0]), has(n > 0, settings.shares[1])]
+        [has(n < self.n_turning, settings.shares[0]), has(n > 0, settings.shares[1])]
     }
 
     /// (p_birth, p_die) where `n` neurons live.

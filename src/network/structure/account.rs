@@ -5,10 +5,10 @@ use bevy_ecs::world::World;
 use crate::components::{EnergyLedger, Metrics};
 use crate::math;
 
-use super::{Rewirer, ln_choose, wiring_of};
+use super::{HiddenSlots, Rewirer, ln_choose, wiring_of};
 
 /// `n_synapses` K, `density` K/M, `s_conf` = ln C(M, K), `f_conf` = U - T S_conf with U as the ledger has it, and
-/// `degree_entropy` in nats over all neurons; nothing for a wiring that stays.
+/// `degree_entropy` in nats over all neurons, and where neurons come and go `n_hidden`; nothing for a wiring that stays.
 ///
 /// Functions of the state, taken where something is recorded. S_conf bounds the entropy of the wiring from above, and F_conf is no
 /// free energy: only sampling methods give that.
@@ -25,7 +25,8 @@ pub fn measures(world: &World) -> Vec<(String, f64)> {
         ("f_conf", world.resource::<EnergyLedger>().total() - t * s_conf),
         ("degree_entropy", entropy(&degrees)),
     ];
-    values.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    let hidden = world.get_resource::<HiddenSlots>().map(|slots| ("n_hidden", slots.n_alive() as f64));
+    values.into_iter().chain(hidden).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// H = -sum p_d ln p_d over the degrees of neurons.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::components::{RunSeed, StepCount};
+use crate::engine::methods::settings::require;
 use crate::engine::network::structure::NetworkEnergy;
 use crate::engine::structure::free_energy::{by_ais, by_integration};
 use crate::engine::structure::{Estimator, FreeEnergy, FreeEnergySettings, Structure};
@@ -18,12 +19,13 @@ use super::{CompiledNetwork, Rewirer, RewiringError, Samples};
 /// costs `n_chains` times `n_steps` times `moves_per_step` proposals, and is what the thermal preset samples, whichever moves it now.
 ///
 /// # Errors
-/// If no wiring is a variable, the temperature is 0, the prior has caps or a fixed number of synapses, or `how` is out of range.
+/// If no wiring is a variable, the temperature is 0, the prior has caps or a fixed number of synapses, neurons come and go, or `how` is out of range.
 pub fn free_energy(sim: &Simulation, by: Estimator, how: &FreeEnergySettings) -> Result<FreeEnergy, RewiringError> {
     let world = sim.world();
     let rewirer = world.get_resource::<Rewirer>().ok_or(RewiringError::NotAttached)?;
     let network = world.get_resource::<CompiledNetwork>().ok_or(RewiringError::NotAttached)?;
     let samples = world.get_resource::<Samples>().ok_or(RewiringError::NoSamples)?;
+    require(rewirer.settings.neurons.is_none(), "free_energy", "neurons", "neurons that come and go are not counted yet: leave one out")?;
     let (candidates, plan) = (&rewirer.candidates, network.plan());
     let all = candidates.spread(plan, &network.parameters_in(world));
     let weight_of = |candidate: u32| all.weights[candidates.site(candidate).0][candidates.site(candidate).1];

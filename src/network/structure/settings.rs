@@ -9,7 +9,7 @@ use crate::engine::structure::{Claim, Density, FreeEnergyRequest, Preset, Score,
 use crate::math;
 use crate::plan::network::{Block, Layer, NetworkPlan};
 
-use super::RewiringError;
+use super::{HiddenTurnover, RewiringError};
 
 /// Which synapses the projections whose wiring is a variable may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -46,6 +46,8 @@ pub struct RewiringSettings {
     pub last_density: Option<Density>,
     /// True to let `fraction` fall to 0 along half a cosine over the window.
     pub fraction_falls: bool,
+    /// Births and deaths of hidden neurons; they stay if `None`.
+    pub neurons: Option<HiddenTurnover>,
     /// The free energy along the window, if it is asked for.
     pub free_energy: Option<FreeEnergyRequest>,
     /// First step of the window.
@@ -67,6 +69,7 @@ impl Default for RewiringSettings {
             schedule: HeatSchedule::Constant(1.0),
             last_density: None,
             fraction_falls: true,
+            neurons: None,
             free_energy: None,
             from: 0,
             n_steps: 100,
@@ -103,6 +106,11 @@ impl RewiringSettings {
             require(p.last > 0.0 && p.last <= p.first, "last", p.last, "the last density is above 0 and up to the first")?;
             require(p.power > 0, "power", p.power, "it is 1 or more; 3 is usual")?;
             require((0.0..1.0).contains(&p.regrow), "regrow", p.regrow, "a share lies between 0 and 1")?;
+        }
+        if let Some(turnover) = &self.neurons {
+            turnover.validate(&self.structure)?;
+            require(self.pruning.is_none(), "neurons", "prune", "neurons come and go under Thermo alone")?;
+            require(self.free_energy.is_none(), "free_energy", "neurons", "neurons that come and go are not counted yet: leave one out")?;
         }
         if let Some(request) = self.free_energy {
             require(self.pruning.is_none(), "free_energy", "prune", "a rule that states no distribution has none: leave it out")?;

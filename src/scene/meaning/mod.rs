@@ -3,6 +3,7 @@
 mod can_learn;
 mod data;
 mod free_energy;
+mod hidden_births;
 mod machines;
 mod neuron_births;
 mod neuron_systems;

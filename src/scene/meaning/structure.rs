@@ -90,6 +90,7 @@ impl Checker<'_> {
             FirstSynapsesWire::Empty => Some(0.0),
             FirstSynapsesWire::Share(share) => Some(self.within_called("the share", &at("start"), share, (0.0, 1.0))),
         };
+        let neurons = w.neurons.as_ref().map(|n| self.hidden_births(path, n, w, (populations, projections)));
         let mut settings = RewiringSettings {
             projections: w.projections.clone(),
             candidates,
@@ -100,6 +101,7 @@ impl Checker<'_> {
             pruning,
             schedule,
             last_density,
+            neurons,
             fraction_falls: w.fraction_falls,
             free_energy,
             from: window.from,

@@ -8,6 +8,7 @@ mod couplings;
 mod data;
 mod free_energy;
 mod hardware;
+mod hidden_births;
 mod learning;
 mod machines;
 mod network;
@@ -23,6 +24,7 @@ pub use free_energy::FreeEnergyWire;
 pub use hardware::{
     GranularityWire, HardwareWire, InputRangeWire, NoiseWire, OrderWire, OutputRangeWire, OutputUnitWire, RoundingWire, SchemeWire,
 };
+pub use hidden_births::{HiddenBirthsWire, NewbornsWire};
 pub use learning::{
     AnnealWeightsWire, ClipWire, DecayWire, HeatBatchWire, HeatMethodWire, HeatScheduleWire, OptimiserWire, RateWire, StraightThroughWire,
     TrainGradientWire, VisitOrderWire,

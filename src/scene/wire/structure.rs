@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::free_energy::FreeEnergyWire;
+use super::hidden_births::HiddenBirthsWire;
 use super::learning::HeatScheduleWire;
 use super::one;
 use super::sample_structure::CandidatesWire;
@@ -57,6 +58,8 @@ pub struct AnnealStructureWire {
     pub fraction: f64,
     /// True to let this share fall to 0 along half a cosine.
     pub fraction_falls: bool,
+    /// Births and deaths of hidden neurons; all stay if left out.
+    pub neurons: Option<HiddenBirthsWire>,
     /// The free energy along the run.
     pub free_energy: FreeEnergyWire,
 }
@@ -87,6 +90,7 @@ impl Default for AnnealStructureWire {
             synapses: None,
             fraction: 0.3,
             fraction_falls: true,
+            neurons: None,
             free_energy: FreeEnergyWire::Off,
         }
     }

@@ -189,14 +189,40 @@ impl NetworkCandidates {
     /// # Panics
     /// If a synapse is no candidate, which [`NetworkCandidates::new`] refuses, or `living` has other layers.
     pub fn of_block(&self, living: &NetworkPlan, block: usize) -> Vec<u32> {
+        self.of_block_in(living, block, &[])
+    }
+
+    /// The same of a network whose neurons stand in `slots` of this plan's layers: the slot of each row, by layer; without any, rows are
+    /// slots.
+    ///
+    /// # Panics
+    /// As [`NetworkCandidates::of_block`].
+    pub fn of_block_in(&self, living: &NetworkPlan, block: usize, slots: &[Vec<u32>]) -> Vec<u32> {
         let mut numbers = Vec::new();
         if self.is_variable[block] {
-            each_synapse(living, &living.blocks[block], |target, source, _| {
-                let synapse = self.synapse(block, target, source).expect("synapses that live are candidates");
+            let of = &living.blocks[block];
+            let slot = |layer: usize, row: u32| slots.get(layer).map_or(row, |slots| slots[row as usize]);
+            each_synapse(living, of, |target, source, _| {
+                let synapse = self.synapse(block, slot(of.to, target), slot(of.from, source)).expect("synapses that live are candidates");
                 numbers.push(self.numbers[block][synapse]);
             });
         }
         numbers
+    }
+
+    /// Layer and row of a neuron, counted through all layers of the plan.
+    ///
+    /// # Panics
+    /// If there is no such neuron.
+    pub fn place(&self, neuron: u32) -> (usize, usize) {
+        let mut row = neuron as usize;
+        for (l, layer) in self.plan.layers.iter().enumerate() {
+            if row < layer.n_neurons {
+                return (l, row);
+            }
+            row -= layer.n_neurons;
+        }
+        panic!("neuron {neuron} is none of the plan");
     }
 
     /// The parameters of the plan of candidates: those of the network `living`, and 0 for dead candidates.
@@ -206,14 +232,25 @@ impl NetworkCandidates {
     /// # Panics
     /// As [`NetworkCandidates::of_block`], or if the parameters are of another plan.
     pub fn spread(&self, living: &NetworkPlan, parameters: &ParametersRef<'_>) -> Parameters {
+        self.spread_in(living, parameters, &[])
+    }
+
+    /// The same of a network whose neurons stand in `slots`, as for [`NetworkCandidates::of_block_in`]; biases of empty slots are 0.
+    ///
+    /// # Panics
+    /// As [`NetworkCandidates::of_block`], or if the parameters are of another plan.
+    pub fn spread_in(&self, living: &NetworkPlan, parameters: &ParametersRef<'_>, slots: &[Vec<u32>]) -> Parameters {
         parameters.assert_fit(living);
         let mut all = Parameters::zeros(&self.plan);
-        for (to, from) in all.biases.iter_mut().zip(&parameters.biases) {
-            to.copy_from_slice(from);
+        for (layer, (to, from)) in all.biases.iter_mut().zip(&parameters.biases).enumerate() {
+            match slots.get(layer) {
+                Some(slots) => slots.iter().zip(*from).for_each(|(&slot, &bias)| to[slot as usize] = bias),
+                None => to.copy_from_slice(from),
+            }
         }
         for b in 0..living.blocks.len() {
             if self.is_variable[b] {
-                for (number, &w) in self.of_block(living, b).into_iter().zip(parameters.weights[b]) {
+                for (number, &w) in self.of_block_in(living, b, slots).into_iter().zip(parameters.weights[b]) {
                     all.weights[b][self.site(number).1] = if w == 0.0 { f32::MIN_POSITIVE } else { w };
                 }
             } else {

@@ -16,7 +16,7 @@ use crate::engine::structure::StructureEnergy;
 use crate::kernels::simd::Simd;
 
 use super::candidates::NetworkCandidates;
-use super::steps::Steps;
+use super::steps::{Bias, Steps};
 
 /// The summed loss over the candidates of a network.
 #[derive(Clone, Debug)]
@@ -26,6 +26,7 @@ pub struct NetworkEnergy {
     way: Way,
     /// What was proposed last.
     proposed: Vec<(u32, f32)>,
+    proposed_bias: Option<Bias>,
     /// Candidates that have died since this was last taken.
     died: Vec<u32>,
     data: Arc<Dataset>,
@@ -68,7 +69,17 @@ impl NetworkEnergy {
             Way::Cone(Box::new(Landscape::of_candidates(Arc::clone(&plan), is_variable, parameters.clone(), data, loss, simd)?))
         };
         let gradient = Gradient::new(simd, steps, Learns::all(&plan));
-        Ok(NetworkEnergy { candidates, parameters, way, proposed: Vec::new(), died: Vec::new(), data: Arc::clone(data), loss, gradient })
+        Ok(NetworkEnergy {
+            candidates,
+            parameters,
+            way,
+            proposed: Vec::new(),
+            proposed_bias: None,
+            died: Vec::new(),
+            data: Arc::clone(data),
+            loss,
+            gradient,
+        })
     }
 
     /// The candidates.
@@ -118,6 +129,41 @@ impl NetworkEnergy {
         died
     }
 
+    /// The bias of a neuron, counted through all layers.
+    ///
+    /// # Panics
+    /// If there is no such neuron.
+    pub fn bias(&self, neuron: u32) -> f32 {
+        let (layer, row) = self.candidates.place(neuron);
+        self.parameters.biases[layer][row]
+    }
+
+    /// What the loss changes by if `neuron` has this bias and any number of candidates have these weights, all at once, or `None` if
+    /// that is more than `bound`; goes on as [`StructureEnergy::propose`] does.
+    ///
+    /// # Panics
+    /// If there is no such neuron, or it is an input.
+    pub fn propose_neuron(&mut self, neuron: u32, bias: f32, changes: &[(u32, f32)], bound: f64) -> Option<f64> {
+        self.proposed.clear();
+        let (layer, row) = self.candidates.place(neuron);
+        assert!(!self.candidates.plan().layers[layer].is_input, "neuron {neuron} is an input, which has no bias");
+        self.proposed_bias = None;
+        let change = match &mut self.way {
+            Way::Cone(landscape) => {
+                let mut sites = vec![(Site::Bias { layer, row }, bias)];
+                for &(candidate, weight) in changes {
+                    let (block, synapse) = self.candidates.site(candidate);
+                    sites.push((Site::Weight { block, synapse }, weight));
+                }
+                landscape.propose_together(&sites, bound)?
+            }
+            Way::Steps(steps) => steps.propose(changes, Some((layer, row, bias)), bound)?,
+        };
+        self.proposed.extend_from_slice(changes);
+        self.proposed_bias = Some((layer, row, bias));
+        Some(change)
+    }
+
     fn set(&mut self, candidate: u32, weight: f32) {
         let (block, synapse) = self.candidates.site(candidate);
         self.parameters.weights[block][synapse] = weight;
@@ -138,6 +184,7 @@ impl StructureEnergy for NetworkEnergy {
 
     fn propose(&mut self, changes: &[(u32, f32)], bound: f64) -> Option<f64> {
         self.proposed.clear();
+        self.proposed_bias = None;
         let change = match &mut self.way {
             Way::Cone(landscape) => {
                 let mut sites = [(Site::Bias { layer: 0, row: 0 }, 0.0); 2];
@@ -148,7 +195,7 @@ impl StructureEnergy for NetworkEnergy {
                 }
                 landscape.propose_together(&sites[..changes.len()], bound)?
             }
-            Way::Steps(steps) => steps.propose(changes, bound)?,
+            Way::Steps(steps) => steps.propose(changes, None, bound)?,
         };
         self.proposed.extend_from_slice(changes);
         Some(change)
@@ -158,6 +205,9 @@ impl StructureEnergy for NetworkEnergy {
         match &mut self.way {
             Way::Cone(landscape) => landscape.accept(),
             Way::Steps(steps) => steps.accept(),
+        }
+        if let Some((layer, row, bias)) = self.proposed_bias.take() {
+            self.parameters.biases[layer][row] = bias;
         }
         for (candidate, weight) in std::mem::take(&mut self.proposed) {
             self.set(candidate, weight);

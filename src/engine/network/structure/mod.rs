@@ -2,9 +2,11 @@
 
 pub mod candidates;
 pub mod energy;
+pub mod hidden;
 pub mod pruning;
 mod steps;
 
 pub use candidates::{CandidateRows, NetworkCandidates, NoCandidates, near_pairs, pairs_of};
 pub use energy::NetworkEnergy;
+pub use hidden::HiddenSettings;
 pub use pruning::Pruning;

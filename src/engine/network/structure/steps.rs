@@ -21,8 +21,11 @@ pub(super) struct Steps {
     dataset: Arc<Dataset>,
     runner: Runner,
     pub(super) total: f64,
-    pending: Option<(Vec<(u32, f32)>, f64)>,
+    pending: Option<(Vec<(u32, f32)>, Option<Bias>, f64)>,
 }
+
+/// A bias by layer and row, and its value.
+pub(super) type Bias = (usize, usize, f32);
 
 impl Steps {
     /// Around `parameters` of the plan of candidates.
@@ -60,11 +63,15 @@ impl Steps {
         total
     }
 
-    /// What the loss changes by, or `None` if that is more than `bound`.
-    pub(super) fn propose(&mut self, changes: &[(u32, f32)], bound: f64) -> Option<f64> {
+    /// What the loss changes by with these weights and this bias, or `None` if that is more than `bound`.
+    pub(super) fn propose(&mut self, changes: &[(u32, f32)], bias: Option<Bias>, bound: f64) -> Option<f64> {
         self.pending = None;
         let old: Vec<(u32, f32)> = changes.iter().map(|&(candidate, w)| (candidate, self.replace(candidate, w))).collect();
+        let old_bias = bias.map(|bias| self.replace_bias(bias));
         let total = self.run(self.total + bound);
+        if let Some(old) = old_bias {
+            self.replace_bias(old);
+        }
         for &(candidate, w) in old.iter().rev() {
             self.replace(candidate, w);
         }
@@ -72,14 +79,22 @@ impl Steps {
         if change.is_nan() || change > bound {
             return None;
         }
-        self.pending = Some((changes.to_vec(), total));
+        self.pending = Some((changes.to_vec(), bias, total));
         Some(change)
     }
 
     pub(super) fn accept(&mut self) {
-        let (changes, total) = self.pending.take().expect("a proposal that was not refused");
+        let (changes, bias, total) = self.pending.take().expect("a proposal that was not refused");
         changes.into_iter().for_each(|(candidate, w)| _ = self.replace(candidate, w));
+        if let Some(bias) = bias {
+            self.replace_bias(bias);
+        }
         self.total = total;
+    }
+
+    /// Sets a bias, and returns the one that was there.
+    fn replace_bias(&mut self, (layer, row, bias): Bias) -> Bias {
+        (layer, row, std::mem::replace(&mut self.parameters.biases[layer][row], bias))
     }
 
     pub(super) fn reject(&mut self) {
