@@ -15,7 +15,7 @@ use clap_complete::Shell;
         A scene (RON) describes the network, what acts on it and for how long. `lehr run` takes it through its steps, \
         headless; everything it finds goes into a run directory, from which a run can be continued, checked and compared.\n\n\
         Networks that learn: scenes/digits_anneal.ron by heat, digits_gradient.ron by gradient, anneal_then_refine.ron by both, \
-        digits_noise_aware_4bit.ron under hardware, delayed_xor.ron through time, digits_rewire.ron with a wiring that moves. Populations, projections, data (CSV, NPY, NPZ, \
+        digits_noise_aware_4bit.ron under hardware, delayed_xor.ron through time, digits_rewire.ron with a wiring that moves, xor_grows_neurons.ron with neurons that are born and die. Populations, projections, data (CSV, NPY, NPZ, \
         IDX) and the systems AnnealWeights, AnnealStructure, TrainGradient and Evaluate are described in scenes/README.md; `lehr check` names \
         whatever does not exist, with the nearest name that does, and `lehr info` shows what a run of one holds.",
     after_help = EXIT_CODES,

@@ -59,6 +59,14 @@ impl Checker<'_> {
             self.complain(Code::NothingToDo, path, message)
                 .advise("add a system that does, such as Live(source: Samples()) or Live(source: Noise())");
         }
+        let turns = |system: &NetworkSystem| matches!(system, NetworkSystem::Rewire(settings) if settings.neurons.is_some());
+        let destroys = |system: &PlasticSystem| matches!(system, PlasticSystem::Lesion(l) if l.target == LesionTarget::Neurons);
+        if let Some((earlier, _)) = systems.iter().find(|(_, s)| turns(s))
+            && let Some((path, _)) = plastic.iter().find(|(_, s)| destroys(s))
+        {
+            self.complain(Code::TwoOwners, path, format!("neurons come and go by {earlier}, and the lesion destroys some"))
+                .advise("destroy their synapses (destroys: Synapses), or leave `neurons` out");
+        }
         // 1. Structure.
         let claim = |(path, system): &(&String, &PlasticSystem)| {
             let (projection, claim) = match system {
