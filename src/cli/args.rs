@@ -16,7 +16,8 @@ use clap_complete::Shell;
         headless; everything it finds goes into a run directory, from which a run can be continued, checked and compared.\n\n\
         Networks that learn: scenes/digits_anneal.ron by heat, digits_gradient.ron by gradient, anneal_then_refine.ron by both, \
         digits_noise_aware_4bit.ron under hardware, delayed_xor.ron through time, digits_rewire.ron with a wiring that moves, xor_grows_neurons.ron with neurons that are born and die. Populations, projections, data (CSV, NPY, NPZ, \
-        IDX) and the systems AnnealWeights, AnnealStructure, TrainGradient and Evaluate are described in scenes/README.md; `lehr check` names \
+        IDX) and the systems AnnealWeights, AnnealStructure (with `neurons` for births and deaths of hidden neurons, `free_energy` for F itself), \
+        TrainGradient and Evaluate are described in scenes/README.md; `lehr check` names \
         whatever does not exist, with the nearest name that does, and `lehr info` shows what a run of one holds.",
     after_help = EXIT_CODES,
     arg_required_else_help = true,

@@ -181,7 +181,14 @@ fn system_text(system: &NetworkSystem) -> String {
             let temperature = temperatures(&settings.schedule);
             let projections = if settings.projections.is_empty() { "all projections".to_owned() } else { settings.projections.join(", ") };
             let until = settings.from + settings.n_steps;
-            format!("{name}: {} ({}), {projections}, {temperature}, steps {} to {until}", settings.name(), settings.claim(), settings.from)
+            let neurons = settings.neurons.as_ref().map_or(String::new(), |n| {
+                let whose =
+                    if n.populations.is_empty() { "hidden neurons".to_owned() } else { format!("neurons of {}", n.populations.join(", ")) };
+                format!(", {whose} born and dying at a cost of {}", output::number(n.hidden.neurons.cost))
+            });
+            let free_energy = settings.free_energy.map_or(String::new(), |request| format!(", F by {:?}", request.by));
+            let (rule, claim, from) = (settings.name(), settings.claim(), settings.from);
+            format!("{name}: {rule} ({claim}), {projections}, {temperature}, steps {from} to {until}{neurons}{free_energy}")
         }
     }
 }

@@ -21,8 +21,11 @@ pub(super) struct Steps {
     dataset: Arc<Dataset>,
     runner: Runner,
     pub(super) total: f64,
-    pending: Option<(Vec<(u32, f32)>, Option<Bias>, f64)>,
+    pending: Option<Pending>,
 }
+
+/// What was proposed, and the loss that it leads to.
+type Pending = (Vec<(u32, f32)>, Option<Bias>, f64);
 
 /// A bias by layer and row, and its value.
 pub(super) type Bias = (usize, usize, f32);

@@ -14,7 +14,7 @@ use crate::math;
 
 use super::super::kernel::{Draws, draw_weight, ln_slab_over_q};
 use super::super::settings::{Degrees, Density, StructureSettings};
-use super::{NeuronSettings, Pool};
+use super::{NeuronProposal, NeuronSettings, Pool};
 
 /// How neurons are born.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -65,29 +65,31 @@ impl Pool {
         newborns: Newborns,
         draws: &mut impl Draws,
     ) -> Option<NeuronMove> {
-        let (synapses, slot, is_birth, ln_ratio) = match newborns {
+        let mut step = match newborns {
             Newborns::Isolated => {
-                let drawn = self.propose(of_synapses, settings, draws)?;
-                (Vec::new(), drawn.slot, drawn.is_birth, drawn.ln_ratio)
+                let NeuronProposal { slot, is_birth, ln_ratio } = self.propose(of_synapses, settings, draws)?;
+                NeuronMove { slot, is_birth, synapses: Vec::new(), ln_ratio, cost_change: 0.0 }
             }
             Newborns::Wired(q) => self.propose_wired(of_synapses, settings, q, draws)?,
         };
-        let turns: Vec<(u32, bool)> = synapses.iter().map(|&(candidate, _)| (candidate, is_birth)).collect();
-        let ln_ratio = if self.structure().fits_caps(of_synapses, &turns) { ln_ratio } else { f64::NEG_INFINITY };
+        let turns: Vec<(u32, bool)> = step.synapses.iter().map(|&(candidate, _)| (candidate, step.is_birth)).collect();
+        if !self.structure.fits_caps(of_synapses, &turns) {
+            step.ln_ratio = f64::NEG_INFINITY;
+        }
         // Dead slots pay in the structure's books for having no synapse, and nothing in ours.
         let alone = settings.cost + of_synapses.degree_cost.map_or(0.0, |cost| cost.strength * cost.target * cost.target);
-        let cost_change = self.cost_change(of_synapses, &turns) + if is_birth { alone } else { -alone };
-        Some(NeuronMove { slot, is_birth, synapses, ln_ratio, cost_change })
+        step.cost_change = self.cost_change(of_synapses, &turns) + if step.is_birth { alone } else { -alone };
+        Some(step)
     }
 
-    /// Synapses, slot, whether it is a birth, and the ln of the ratio.
+    /// A wired birth or the death of anybody, without what it costs.
     fn propose_wired(
         &self,
         of_synapses: &StructureSettings,
         settings: &NeuronSettings,
         q: f64,
         draws: &mut impl Draws,
-    ) -> Option<(Vec<(u32, f32)>, u32, bool, f64)> {
+    ) -> Option<NeuronMove> {
         let n = self.n_alive();
         let [births, deaths] = self.shares_at(settings, n);
         if births + deaths == 0 {
@@ -103,13 +105,14 @@ impl Pool {
                 }
             }
             let ln_ratio = self.ln_wired_birth(of_synapses, settings, q, (n, slot), &synapses);
-            Some((synapses, slot, true, ln_ratio))
+            Some(NeuronMove { slot, is_birth: true, synapses, ln_ratio, cost_change: 0.0 })
         } else {
             let slot = self.mortal().nth(draws.below(n as u64) as usize)?;
             let living = self.of_slot[slot as usize].iter().filter(|&&c| self.structure.is_alive(c));
             let with_weights: Vec<(u32, f32)> = living.map(|&c| (c, self.structure.weight(c))).collect();
             let ln_ratio = -self.ln_wired_birth(of_synapses, settings, q, (n - 1, slot), &with_weights);
-            Some((with_weights.into_iter().map(|(c, _)| (c, 0.0)).collect(), slot, false, ln_ratio))
+            let synapses = with_weights.into_iter().map(|(c, _)| (c, 0.0)).collect();
+            Some(NeuronMove { slot, is_birth: false, synapses, ln_ratio, cost_change: 0.0 })
         }
     }
 
@@ -171,7 +174,7 @@ impl Pool {
     /// # Panics
     /// As [`Pool::apply`], or if it was proposed for another structure.
     pub fn make(&mut self, step: &NeuronMove) {
-        let proposal = super::NeuronProposal { slot: step.slot, is_birth: step.is_birth, ln_ratio: step.ln_ratio };
+        let proposal = NeuronProposal { slot: step.slot, is_birth: step.is_birth, ln_ratio: step.ln_ratio };
         if step.is_birth {
             self.apply(proposal);
             step.synapses.iter().for_each(|&(candidate, weight)| self.structure.revive(candidate, weight));
