@@ -136,7 +136,7 @@ fn mix<const LANES: usize>(words: [[u64; LANES]; 4]) -> [[u64; LANES]; 4] {
 }
 
 /// One Xoshiro256++ stream with lehr's own, pinned ways to draw.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream(Xoshiro256PlusPlus);
 
 impl Stream {

@@ -9,6 +9,7 @@ pub mod heat;
 pub mod lanes;
 pub mod layers;
 pub mod population;
+pub mod prefetch;
 pub mod quantised;
 pub mod replica;
 pub mod simd;

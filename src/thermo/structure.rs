@@ -44,7 +44,7 @@ pub use measures::WiringProgress;
 pub use neurons::{NeuronTurnover, WiringSlots};
 pub use settings::{Course, WiringCandidates, WiringError, WiringSettings};
 
-use measures::report_graph;
+use measures::{Graph, report_graph};
 use sites::{Site, Sites};
 use workspace::{Kept, Recorded, Workspace};
 
@@ -193,7 +193,10 @@ fn sample_wiring(
         touched.sort_unstable();
         touched.dedup();
     }
-    let recorded = write_structure(sites, &fabric, &mut synapses, &structure, &touched, (&births, &deaths));
+    let (graph, recorded) = rayon::join(
+        || Graph::of(&structure, &live),
+        || write_structure(sites, &fabric, &mut synapses, &structure, &touched, (&births, &deaths)),
+    );
     // 4. The books.
     let fields = live.field_energy();
     let account = Account::of(&structure, live.energy(), now, t);
@@ -208,7 +211,7 @@ fn sample_wiring(
     metrics.set("temperature", t);
     metrics.set("stage", f64::from(stage));
     progress.report(&metrics);
-    report_graph(&structure, &live, &account, &made, &metrics);
+    report_graph(&structure, &graph, &account, &made, &metrics);
     metrics.set(FINISHED, f64::from(u8::from(progress.iteration() >= settings.n_iterations())));
     workspace.hold(structure, live, sites, &fabric, &recorded);
     Ok(())

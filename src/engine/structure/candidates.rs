@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::kernels::prefetch::prefetch;
+
 /// Neurons whose neighbours one task looks for.
 const NEURONS_PER_CHUNK: usize = 1 << 12;
 
@@ -252,6 +254,17 @@ impl Candidates {
     pub fn pair(&self, candidate: u32) -> (u32, u32) {
         let (target, source) = self.sorted[candidate as usize];
         (source, target)
+    }
+
+    /// Asks for the memory that [`Candidates::pair`] reads.
+    #[inline]
+    pub fn ask_for(&self, candidate: u32) {
+        prefetch(&self.sorted[candidate as usize]);
+    }
+
+    /// True if the weights of some neurons are held to a sign.
+    pub fn has_signs(&self) -> bool {
+        !self.signs.is_empty()
     }
 
     /// Source and target of all candidates, in order.

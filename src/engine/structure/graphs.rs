@@ -161,7 +161,11 @@ impl StructureEnergy for GraphEnergy {
         for &(c, is_born) in &turns[..n] {
             let (i, j) = self.candidates.pair(c);
             for (a, b) in [(i, j), (j, i)] {
-                if is_born { self.rows.set(a, b, 1.0) } else { self.rows.remove(a, b) }
+                if is_born {
+                    self.rows.set(a, b, 1.0);
+                } else {
+                    self.rows.remove(a, b);
+                }
             }
             self.is_alive[c as usize] = is_born;
         }

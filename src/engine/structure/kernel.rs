@@ -9,19 +9,28 @@
 //!
 //! odds = rho / (1 - rho) of a density, or 1 if mu is in U. p_birth(0) = 1 and p_birth(M) = 0, as do shares of other moves that
 //! cannot be made there. Structures beyond a cap have probability 0: what leads there is refused, and ratios stay as they are.
+//!
+//! All of this holds as well for the candidates of a span while those outside of it stay: K, M and Q are then those of the span. A
+//! walk over many candidates draws a span for each block of proposals, whatever the state is, so that what it touches is close
+//! together; the distribution that stays is the same. It does so where births and deaths leave the span its own number of synapses
+//! and all scores are alike, so that no span is better than another.
 
 use crate::math;
 use crate::random::{BLOCK, Stream, StreamKey};
 
 use super::energy::StructureEnergy;
+use super::foresight::Foresight;
 use super::settings::{Density, MoveShares, Slab, StructureSettings};
+use super::span::Span;
 use super::state::Structure;
 
 /// Proposals after which the energy is computed anew and must agree with what was kept; of more than eight times as many
 /// candidates after an eighth of their number, so that this costs O(1) a proposal.
 const REFRESH: u64 = 10_000;
-/// Proposals whose memory is looked at together before they are made; divides a block of random numbers.
+/// Proposals whose memory is asked for together before they are made; divides a block of random numbers.
 const AHEAD: u64 = 32;
+/// Candidates of a span: pairs, weights and neurons of these stay in a cache of 1 MB, and in the pages that a processor knows.
+const SPAN: usize = 1 << 16;
 /// Candidates from which on that pays: fewer stay in the caches.
 const LARGE: usize = 1 << 16;
 /// Largest difference of the two, as a share of 1 + |energy|.
@@ -151,38 +160,42 @@ pub fn shares_at(shares: MoveShares, k: usize, m: usize) -> [u64; 4] {
     [has(dead, shares.birth), has(alive, shares.death), has(alive, shares.weight), has(alive && dead, shares.rewire)]
 }
 
-/// ln of the probability of the move kind `kind` (as in [`shares_at`]) where `k` of `m` live.
-fn ln_p(shares: MoveShares, kind: usize, k: usize, m: usize) -> f64 {
+/// The probability of the move kind `kind` (as in [`shares_at`]) where `k` of `m` live.
+fn share_at(shares: MoveShares, kind: usize, k: usize, m: usize) -> f64 {
     let shares = shares_at(shares, k, m);
-    math::ln(shares[kind] as f64) - math::ln(shares.iter().sum::<u64>() as f64)
+    shares[kind] as f64 / shares.iter().sum::<u64>() as f64
 }
 
 /// Draws a move of `structure`.
 pub fn propose(structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Proposal {
+    propose_within(&structure.span(), structure, settings, draws)
+}
+
+/// Draws a move of the candidates of `span`, a span of `structure` as it is.
+pub fn propose_within(span: &Span, structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Proposal {
     let stay = Proposal { step: Move::Stay, ln_ratio: f64::NEG_INFINITY, cost_change: 0.0 };
-    let (k, m) = (structure.n_alive(), structure.n_candidates());
-    let shares = shares_at(settings.shares, k, m);
+    let shares = shares_at(settings.shares, span.k, span.m);
     let sum = shares.iter().sum();
     if sum == 0 {
         return stay;
     }
     let drawn = draws.below(sum);
     if drawn < shares[0] {
-        propose_birth(structure, settings, draws).unwrap_or(stay)
+        propose_birth(span, structure, settings, draws).unwrap_or(stay)
     } else if drawn < shares[0] + shares[1] {
-        propose_death(structure, settings, draws)
+        propose_death(span, structure, settings, draws)
     } else if drawn < shares[0] + shares[1] + shares[2] {
-        propose_weight(structure, settings, draws).unwrap_or(stay)
+        propose_weight(span, structure, settings, draws).unwrap_or(stay)
     } else {
-        propose_rewiring(structure, settings, draws).unwrap_or(stay)
+        propose_rewiring(span, structure, settings, draws).unwrap_or(stay)
     }
 }
 
-/// ln of the odds of a birth without energy.
-pub(super) fn ln_odds(density: Density) -> f64 {
+/// The odds of a birth without energy.
+fn odds(density: Density) -> f64 {
     match density {
-        Density::Rho(rho) => math::ln(rho) - math::ln_1p(-rho),
-        Density::Mu(_) => 0.0,
+        Density::Rho(rho) => rho / (1.0 - rho),
+        Density::Mu(_) => 1.0,
     }
 }
 
@@ -197,33 +210,33 @@ pub(super) fn ln_slab_over_q(settings: &StructureSettings, weight: f32) -> f64 {
     }
 }
 
-fn propose_birth(structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Option<Proposal> {
-    let (k, m, q) = (structure.n_alive(), structure.n_candidates(), structure.dead_score());
+fn propose_birth(span: &Span, structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Option<Proposal> {
+    let Span { k, m, q, .. } = *span;
     if q == 0 {
         return None;
     }
-    let candidate = structure.dead_at(draws.below(q));
+    let candidate = structure.dead_at(span.dead_before + draws.below(q));
     let weight = draw_weight(settings, structure.candidates().sign(candidate), draws);
     let (h, q) = (f64::from(structure.score(candidate)), q as f64);
-    let back = ln_p(settings.shares, 1, k + 1, m) - math::ln((k + 1) as f64);
-    let forth = ln_p(settings.shares, 0, k, m) + math::ln(h / q);
-    let ln_ratio = ln_odds(settings.density) + ln_slab_over_q(settings, weight) + back - forth;
+    let back = share_at(settings.shares, 1, k + 1, m) / (k + 1) as f64;
+    let forth = share_at(settings.shares, 0, k, m) * (h / q);
+    let ln_ratio = math::ln(odds(settings.density) * (back / forth)) + ln_slab_over_q(settings, weight);
     Some(judge(structure, settings, Move::Birth { candidate, weight }, ln_ratio, &[(candidate, true)]))
 }
 
-fn propose_death(structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Proposal {
-    let (k, m) = (structure.n_alive(), structure.n_candidates());
-    let candidate = structure.alive_at(draws.below(k as u64));
+fn propose_death(span: &Span, structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Proposal {
+    let Span { k, m, q, .. } = *span;
+    let candidate = structure.alive_at(span.alive_before + draws.below(k as u64));
     let h = u64::from(structure.score(candidate));
-    let q_after = structure.dead_score() + h;
-    let back = ln_p(settings.shares, 0, k - 1, m) + math::ln(h as f64 / q_after.max(1) as f64);
-    let forth = ln_p(settings.shares, 1, k, m) - math::ln(k as f64);
-    let ln_ratio = back - forth - ln_odds(settings.density) - ln_slab_over_q(settings, structure.weight(candidate));
+    let q_after = q + h;
+    let back = share_at(settings.shares, 0, k - 1, m) * (h as f64 / q_after.max(1) as f64);
+    let forth = share_at(settings.shares, 1, k, m) / k as f64;
+    let ln_ratio = math::ln(back / (forth * odds(settings.density))) - ln_slab_over_q(settings, structure.weight(candidate));
     judge(structure, settings, Move::Death { candidate }, ln_ratio, &[(candidate, false)])
 }
 
-fn propose_weight(structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Option<Proposal> {
-    let candidate = structure.alive_at(draws.below(structure.n_alive() as u64));
+fn propose_weight(span: &Span, structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Option<Proposal> {
+    let candidate = structure.alive_at(span.alive_before + draws.below(span.k as u64));
     let (old, sign) = (structure.weight(candidate), structure.candidates().sign(candidate));
     let (weight, ln_ratio) = match settings.slab {
         Slab::Gaussian { sd } => {
@@ -239,13 +252,13 @@ fn propose_weight(structure: &Structure, settings: &StructureSettings, draws: &m
     Some(Proposal { step: Move::Weight { candidate, weight }, ln_ratio, cost_change: 0.0 })
 }
 
-fn propose_rewiring(structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Option<Proposal> {
-    let q = structure.dead_score();
+fn propose_rewiring(span: &Span, structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Option<Proposal> {
+    let q = span.q;
     if q == 0 {
         return None;
     }
-    let from = structure.alive_at(draws.below(structure.n_alive() as u64));
-    let to = structure.dead_at(draws.below(q));
+    let from = structure.alive_at(span.alive_before + draws.below(span.k as u64));
+    let to = structure.dead_at(span.dead_before + draws.below(q));
     let (old, signs) = (structure.weight(from), [from, to].map(|c| structure.candidates().sign(c)));
     let weight = if signs[1] == 0 { old } else { old.abs() * f32::from(signs[1]) };
     // A weight of either sign cannot become one of a prescribed sign and return.
@@ -254,7 +267,7 @@ fn propose_rewiring(structure: &Structure, settings: &StructureSettings, draws: 
     }
     let (h_from, h_to) = (u64::from(structure.score(from)), u64::from(structure.score(to)));
     let back = h_from as f64 / (q - h_to + h_from).max(1) as f64;
-    let ln_ratio = math::ln(back) - math::ln(h_to as f64 / q as f64);
+    let ln_ratio = math::ln(back / (h_to as f64 / q as f64));
     Some(judge(structure, settings, Move::Rewire { from, to, weight }, ln_ratio, &[(from, false), (to, true)]))
 }
 
@@ -366,7 +379,9 @@ pub fn walk<E: StructureEnergy + ?Sized>(
     assert_eq!(structure.n_candidates(), energy.n_candidates(), "candidates of the structure, and of the energy");
     let refresh_every = REFRESH.max(structure.n_candidates() as u64 / 8);
     let is_large = structure.n_candidates() >= LARGE;
-    let (mut named, mut turned) = (Vec::new(), Vec::new());
+    let n_spans = if settings.shares.rewire == 0 && structure.has_like_scores() { structure.n_candidates() / SPAN } else { 1 };
+    let mut span = structure.span();
+    let mut foresight = Foresight::default();
     let mut tally = Tally::default();
     let mut stream = key.stream();
     for k in 0..n_moves {
@@ -375,20 +390,18 @@ pub fn walk<E: StructureEnergy + ?Sized>(
         }
         if k.is_multiple_of(BLOCK as u64) {
             stream = key.block((k / BLOCK as u64) as u32).stream();
+            if n_spans > 1 {
+                span = structure.span_of(stream.below(n_spans as u64) as usize, n_spans);
+            }
         }
         if is_large && k.is_multiple_of(AHEAD) {
-            named.clear();
-            turned.clear();
             let is_lively = 2.0 * tally.acceptance() >= 1.0;
-            let mut foresight = Foresight { structure, settings, is_lively, named, turned };
-            let mut scout = stream.clone();
-            (0..AHEAD.min(n_moves - k)).for_each(|_| foresight.look(&mut scout));
-            (named, turned) = (foresight.named, foresight.turned);
-            structure.warm(&named);
-            energy.warm(&named);
+            foresight.look(&span, structure, settings, is_lively, AHEAD.min(n_moves - k), stream.clone());
+            energy.warm(foresight.named());
+            structure.warm(foresight.named());
         }
         // 1. What moves.
-        let proposal = propose(structure, settings, &mut stream);
+        let proposal = propose_within(&span, structure, settings, &mut foresight.knowing(&mut stream));
         // 2. What it may cost, and what it costs.
         let is_accepted = proposal.ln_ratio > f64::NEG_INFINITY && {
             let bound = proposal.bound(t, stream.uniform());
@@ -408,81 +421,12 @@ pub fn walk<E: StructureEnergy + ?Sized>(
         // 3. It becomes the state.
         if is_accepted {
             proposal.step.apply(structure);
+            span.turn(proposal.step, structure);
             tally.cost_change += proposal.cost_change;
         }
         tally.count(proposal.step, is_accepted);
     }
     tally
-}
-
-/// Looks into the random numbers of the proposals that come.
-struct Foresight<'a> {
-    structure: &'a Structure,
-    settings: &'a StructureSettings,
-    /// True if what is proposed will likely be accepted.
-    is_lively: bool,
-    /// Candidates that proposals will name, and those that will have turned before the next one is made, with +1 for a birth.
-    named: Vec<u32>,
-    turned: Vec<(u32, i32)>,
-}
-
-impl Foresight<'_> {
-    /// Foresees one proposal more: draws what [`propose`] draws and the number that decides.
-    fn look(&mut self, stream: &mut Stream) {
-        let (structure, settings) = (self.structure, self.settings);
-        // As many as there will be by then; each has about the score of the others.
-        let (m, net) = (structure.n_candidates(), self.turned.iter().map(|&(_, sign)| i64::from(sign)).sum::<i64>());
-        let k = structure.n_alive().saturating_add_signed(net as isize);
-        let q = structure.dead_score();
-        let q = if q == (m - structure.n_alive()) as u64 { q.saturating_add_signed(-net) } else { q };
-        let shares = shares_at(settings.shares, k, m);
-        let sum = shares.iter().sum();
-        if sum == 0 || structure.n_alive() == 0 || structure.dead_score() == 0 {
-            return;
-        }
-        let drawn = stream.below(sum);
-        if drawn < shares[0] {
-            if q > 0 {
-                let candidate = self.name_dead(stream.below(q));
-                draw_weight(settings, structure.candidates().sign(candidate), stream);
-            }
-        } else if drawn < shares[0] + shares[1] {
-            self.name_alive(stream.below(k as u64), true);
-        } else if drawn < shares[0] + shares[1] + shares[2] {
-            self.name_alive(stream.below(k as u64), false);
-            if matches!(settings.slab, Slab::Gaussian { .. }) {
-                stream.gaussian();
-            }
-        } else if q > 0 {
-            self.name_alive(stream.below(k as u64), true);
-            self.name_dead(stream.below(q));
-        }
-        stream.uniform();
-    }
-
-    /// How many more will live below `candidate` by the time.
-    fn shift(&self, candidate: u32) -> i32 {
-        self.turned.iter().map(|&(c, sign)| if c < candidate { sign } else { 0 }).sum()
-    }
-
-    fn name_alive(&mut self, rank: u64, dies: bool) {
-        let drawn = self.structure.alive_at(rank.min(self.structure.n_alive() as u64 - 1));
-        let candidate = self.structure.alive_from(drawn, -self.shift(drawn));
-        self.named.push(candidate);
-        if self.is_lively && dies {
-            self.turned.push((candidate, -1));
-        }
-    }
-
-    fn name_dead(&mut self, rank: u64) -> u32 {
-        let drawn = self.structure.dead_at(rank.min(self.structure.dead_score() - 1));
-        let candidate = self.structure.dead_from(drawn, self.shift(drawn));
-        self.named.push(candidate);
-        if self.is_lively {
-            self.turned.push((candidate, 1));
-        }
-        candidate
-    }
 }
 
 /// Computes the energy anew.

@@ -6,6 +6,8 @@
 //! a flip of that neuron, which visits every neighbour.
 //! Rows are sorted by neighbour: what they hold decides their order, not how it came about.
 
+use crate::kernels::prefetch::prefetch;
+
 /// Least room of a row that has anything.
 const LEAST_ROOM: u32 = 4;
 
@@ -58,6 +60,11 @@ impl SlackRows {
         self.rows.len()
     }
 
+    /// Number of neighbours of all rows together.
+    pub fn n_neighbours(&self) -> usize {
+        self.rows.iter().map(|row| row.2 as usize).sum()
+    }
+
     /// Neighbours and weights of a row.
     #[inline]
     pub fn row(&self, row: u32) -> (&[u32], &[f32]) {
@@ -66,20 +73,18 @@ impl SlackRows {
         (&self.neighbours[places.clone()], &self.weights[places])
     }
 
-    /// Looks at all of these rows together: one wait for memory instead of many.
+    /// Asks for the memory of all of these rows together: one wait instead of many.
     pub(super) fn warm(&self, rows: impl Iterator<Item = u32> + Clone) {
         /// Entries in a line of the cache.
         const LINE: usize = 16;
-        let mut seen = 0;
-        for (first, room, _) in rows.clone().map(|row| self.rows[row as usize]) {
-            seen ^= first ^ room as usize;
-        }
-        for (first, _, len) in rows.map(|row| self.rows[row as usize]) {
-            for place in (first..first + len as usize).step_by(LINE) {
-                seen ^= self.neighbours[place] as usize ^ self.weights[place].to_bits() as usize;
+        rows.clone().for_each(|row| prefetch(&self.rows[row as usize]));
+        for row in rows {
+            let (neighbours, weights) = self.row(row);
+            for (neighbour, weight) in neighbours.iter().zip(weights).step_by(LINE) {
+                prefetch(neighbour);
+                prefetch(weight);
             }
         }
-        std::hint::black_box(seen);
     }
 
     /// True if `row` holds `neighbour`.
@@ -87,11 +92,11 @@ impl SlackRows {
         self.row(row).0.binary_search(&neighbour).is_ok()
     }
 
-    /// Sets the weight of a neighbour, which is added if it is not there.
-    pub fn set(&mut self, row: u32, neighbour: u32, weight: f32) {
+    /// Sets the weight of a neighbour, which is added if it is not there; returns what it had.
+    pub fn set(&mut self, row: u32, neighbour: u32, weight: f32) -> Option<f32> {
         let (first, room, len) = self.rows[row as usize];
         match self.row(row).0.binary_search(&neighbour) {
-            Ok(place) => self.weights[first + place] = weight,
+            Ok(place) => Some(std::mem::replace(&mut self.weights[first + place], weight)),
             Err(place) => {
                 let first = if len == room { self.make_room(row) } else { first };
                 let (from, to) = (first + place, first + len as usize);
@@ -99,6 +104,7 @@ impl SlackRows {
                 self.weights.copy_within(from..to, from + 1);
                 (self.neighbours[from], self.weights[from]) = (neighbour, weight);
                 self.rows[row as usize].2 += 1;
+                None
             }
         }
     }
@@ -110,15 +116,16 @@ impl SlackRows {
         neighbours.binary_search(&neighbour).map_or(0.0, |place| weights[place])
     }
 
-    /// Takes a neighbour out; false if it is not there.
-    pub fn take(&mut self, row: u32, neighbour: u32) -> bool {
+    /// Takes a neighbour out; returns its weight if it was there.
+    pub fn take(&mut self, row: u32, neighbour: u32) -> Option<f32> {
         let (first, _, len) = self.rows[row as usize];
-        let Ok(place) = self.row(row).0.binary_search(&neighbour) else { return false };
+        let place = self.row(row).0.binary_search(&neighbour).ok()?;
         let (from, to) = (first + place, first + len as usize);
+        let weight = self.weights[from];
         self.neighbours.copy_within(from + 1..to, from);
         self.weights.copy_within(from + 1..to, from);
         self.rows[row as usize].2 -= 1;
-        true
+        Some(weight)
     }
 
     /// Takes a neighbour out.
@@ -126,7 +133,7 @@ impl SlackRows {
     /// # Panics
     /// If it is not there.
     pub fn remove(&mut self, row: u32, neighbour: u32) {
-        assert!(self.take(row, neighbour), "row {row} has no neighbour {neighbour}");
+        assert!(self.take(row, neighbour).is_some(), "row {row} has no neighbour {neighbour}");
     }
 
     /// Gives a full row more room and returns its first place.

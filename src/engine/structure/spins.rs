@@ -2,11 +2,15 @@
 //!
 //! Structure moves and sweeps of the spins at one temperature leave the joint distribution of wiring, couplings and spins as it is:
 //! pi(S, J, s) ~ exp(-(E + cost)/T) prior(S) slab(J). A move of one coupling costs O(1), a flip O(degree).
+//!
+//! While the spins stay, what a coupling changes the energy by needs no field and no row: moves are only noted, and rows and fields
+//! follow before the next flip, all changes together in the order of candidates, so that a walk does not wander through the rows.
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::kernels::prefetch::prefetch;
 use crate::math;
 use crate::random::{BLOCK, StreamKey};
 
@@ -17,22 +21,28 @@ use super::state::Structure;
 
 /// Rows whose fields one task computes at least.
 const ROWS_PER_TASK: usize = 1 << 12;
+/// Changes of couplings whose memory is looked at together before they are made.
+const AHEAD: usize = 32;
 
 /// Spins and their couplings.
 #[derive(Clone, Debug)]
 pub struct LiveSpins {
     candidates: Arc<Candidates>,
-    /// J by neuron; what is not there is 0.
+    /// J by candidate; 0 of dead ones.
+    couplings: Vec<f32>,
+    /// J by neuron, as they were when all was settled last; what is not there is 0.
     rows: SlackRows,
     biases: Vec<f32>,
     /// +1 or -1.
     spins: Vec<i8>,
     is_clamped: Vec<bool>,
-    /// f_i = h_i + sum J_ij s_j.
+    /// f_i = h_i + sum J_ij s_j, with the couplings that the rows have.
     fields: Vec<f64>,
     energy: f64,
     pending: ([(u32, f32); 2], usize, f64),
-    /// Candidates whose couplings have changed, in the order in which they did.
+    /// Candidates whose couplings have changed since rows and fields were settled, in the order in which they did.
+    unsettled: Vec<u32>,
+    /// Those that had changed before, in no order.
     touched: Vec<u32>,
 }
 
@@ -54,6 +64,7 @@ impl LiveSpins {
         }
         let mut live = LiveSpins {
             candidates,
+            couplings: structure.weights().to_vec(),
             rows,
             biases: Vec::new(),
             spins: Vec::new(),
@@ -61,6 +72,7 @@ impl LiveSpins {
             fields: vec![0.0; n],
             energy: 0.0,
             pending: ([(0, 0.0); 2], 0, 0.0),
+            unsettled: Vec::new(),
             touched: Vec::new(),
         };
         live.place(biases, spins, is_clamped);
@@ -78,11 +90,13 @@ impl LiveSpins {
         let is_clamped = if is_clamped.is_empty() { vec![false; n] } else { is_clamped };
         assert_eq!(is_clamped.len(), n, "clamps of {n} neurons");
         (self.biases, self.spins, self.is_clamped) = (biases, spins, is_clamped);
+        self.settle(false);
         self.compute();
     }
 
     /// The candidates whose couplings have changed since this was asked last, in order, each once.
     pub fn take_touched(&mut self) -> Vec<u32> {
+        self.settle(true);
         let mut touched = std::mem::take(&mut self.touched);
         touched.par_sort_unstable();
         touched.dedup();
@@ -92,6 +106,15 @@ impl LiveSpins {
     /// -sum h s.
     pub fn field_energy(&self) -> f64 {
         -self.biases.iter().zip(&self.spins).map(|(&h, &s)| f64::from(h) * f64::from(s)).sum::<f64>()
+    }
+
+    /// J by neuron: the neighbours of each, in order. Couplings that live and are 0 are not there.
+    ///
+    /// # Panics
+    /// If couplings have changed since the last refreshing or sweep.
+    pub fn rows(&self) -> &SlackRows {
+        assert!(self.unsettled.is_empty(), "{} couplings have changed since the rows were settled", self.unsettled.len());
+        &self.rows
     }
 
     /// The spins.
@@ -107,6 +130,7 @@ impl LiveSpins {
     /// One after another, each spin from its distribution given all others at temperature `t` (heat bath); at 0 along its field,
     /// and either way where there is none.
     pub fn sweep(&mut self, t: f64, key: StreamKey) {
+        self.settle(true);
         let mut stream = key.stream();
         for i in 0..self.spins.len() {
             if i.is_multiple_of(BLOCK) {
@@ -136,6 +160,35 @@ impl LiveSpins {
         let (neighbours, weights) = self.rows.row(i);
         for (&j, &w) in neighbours.iter().zip(weights) {
             self.fields[j as usize] += 2.0 * f64::from(w) * f64::from(s);
+        }
+    }
+
+    /// Lets the rows follow the couplings, and the fields too unless they are computed anew anyway.
+    fn settle(&mut self, with_fields: bool) {
+        if self.unsettled.is_empty() {
+            return;
+        }
+        let mut changed = std::mem::take(&mut self.unsettled);
+        changed.par_sort_unstable();
+        changed.dedup();
+        for changed in changed.chunks(AHEAD) {
+            self.rows.warm(changed.iter().flat_map(|&c| <[u32; 2]>::from(self.candidates.pair(c))));
+            for &c in changed {
+                let ((i, j), w) = (self.candidates.pair(c), self.couplings[c as usize]);
+                for (a, b) in [(i, j), (j, i)] {
+                    // A living coupling may be 0: then its place in the row is as good as empty.
+                    let before = if w == 0.0 { self.rows.take(a, b) } else { self.rows.set(a, b, w) };
+                    if with_fields {
+                        let d = f64::from(w) - f64::from(before.unwrap_or(0.0));
+                        self.fields[a as usize] += d * f64::from(self.spins[b as usize]);
+                    }
+                }
+            }
+        }
+        if self.touched.is_empty() {
+            self.touched = changed;
+        } else {
+            self.touched.append(&mut changed);
         }
     }
 
@@ -170,37 +223,28 @@ impl StructureEnergy for LiveSpins {
         let mut sum = 0.0;
         for (place, &(c, w)) in changes.iter().enumerate() {
             self.pending.0[place] = (c, w);
-            sum -= (f64::from(w) - f64::from(self.coupling(c))) * self.product(c);
+            sum -= (f64::from(w) - f64::from(self.couplings[c as usize])) * self.product(c);
         }
         (self.pending.1, self.pending.2) = (changes.len(), sum);
         Some(sum)
     }
 
     fn warm(&self, candidates: &[u32]) {
-        let mut seen = 0;
-        let ends = candidates.iter().flat_map(|&c| <[u32; 2]>::from(self.candidates.pair(c)));
-        for end in ends.clone() {
-            seen ^= self.spins[end as usize] as u32 ^ self.fields[end as usize].to_bits() as u32;
+        for &c in candidates {
+            self.candidates.ask_for(c);
+            prefetch(&self.couplings[c as usize]);
         }
-        std::hint::black_box(seen);
-        self.rows.warm(ends);
+        for (i, j) in candidates.iter().map(|&c| self.candidates.pair(c)) {
+            prefetch(&self.spins[i as usize]);
+            prefetch(&self.spins[j as usize]);
+        }
     }
 
     fn accept(&mut self) {
         let (changes, n, change) = self.pending;
         for &(c, w) in &changes[..n] {
-            let (i, j) = self.candidates.pair(c);
-            let d = f64::from(w) - f64::from(self.coupling(c));
-            self.touched.push(c);
-            for (a, b) in [(i, j), (j, i)] {
-                // A living coupling may be 0: then its place in the row is as good as empty.
-                if w == 0.0 {
-                    self.rows.take(a, b);
-                } else {
-                    self.rows.set(a, b, w);
-                }
-                self.fields[a as usize] += d * f64::from(self.spins[b as usize]);
-            }
+            self.couplings[c as usize] = w;
+            self.unsettled.push(c);
         }
         self.energy += change;
         self.pending.1 = 0;
@@ -217,6 +261,7 @@ impl StructureEnergy for LiveSpins {
 
     fn refresh(&mut self) -> f64 {
         let before = self.energy;
+        self.settle(false);
         self.compute();
         (self.energy - before).abs()
     }
@@ -234,12 +279,6 @@ impl StructureEnergy for LiveSpins {
 }
 
 impl LiveSpins {
-    /// J of a candidate, 0 of a dead one.
-    fn coupling(&self, candidate: u32) -> f32 {
-        let (i, j) = self.candidates.pair(candidate);
-        self.rows.weight(i, j)
-    }
-
     /// s_i s_j of a candidate.
     fn product(&self, candidate: u32) -> f64 {
         let (i, j) = self.candidates.pair(candidate);

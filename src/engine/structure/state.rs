@@ -3,13 +3,13 @@
 //! Everything here is a function of the living candidates, their weights and the scores: the order of past moves leaves no trace,
 //! so that a structure read back from a checkpoint goes on with the same bits. Draws and changes take O(log M).
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use rayon::prelude::*;
+use crate::kernels::prefetch::prefetch;
 
 use super::candidates::Candidates;
 use super::settings::{Caps, Degrees, Density, StructureSettings};
+use super::span::{Place, Span, nth_one};
 use super::sum_tree::SumTree;
 
 /// Candidates in one word of bits.
@@ -18,8 +18,6 @@ const WORD: usize = 64;
 const WORDS_PER_LEAF: usize = 8;
 /// Candidates in one leaf.
 const LEAF: usize = WORD * WORDS_PER_LEAF;
-/// Words of candidates that one task looks at.
-const WORDS_PER_CHUNK: usize = 1 << 10;
 
 /// Which of M candidates live.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,29 +162,40 @@ impl Structure {
         self.dead.total()
     }
 
+    /// True if all scores are 1 because none was set.
+    pub fn has_like_scores(&self) -> bool {
+        self.scores.is_empty()
+    }
+
+    /// All candidates.
+    pub fn span(&self) -> Span {
+        Span { m: self.n_candidates(), k: self.n_alive(), q: self.dead_score(), alive_before: 0, dead_before: 0 }
+    }
+
+    /// Part number `part` of `n` of all candidates, in O(log M): whole leaves of 512, about as many each.
+    ///
+    /// # Panics
+    /// If there is no such part.
+    pub fn span_of(&self, part: usize, n: usize) -> Span {
+        assert!(part < n, "part {part} of {n}");
+        let n_leaves = self.alive.len() / WORDS_PER_LEAF;
+        let [from, to] = [part, part + 1].map(|k| k * n_leaves / n);
+        let ([alive_before, alive_to], [dead_before, dead_to]) =
+            ([from, to].map(|k| self.living.before(k)), [from, to].map(|k| self.dead.before(k)));
+        let m = (to * LEAF).min(self.n_candidates()) - (from * LEAF).min(self.n_candidates());
+        Span { m, k: (alive_to - alive_before) as usize, q: dead_to - dead_before, alive_before, dead_before }
+    }
+
     /// Living candidates and their weights, in order.
     pub fn living(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
-        self.living_of(0..self.alive.len())
-    }
-
-    /// What `of` makes of the living candidates of chunks of neighbouring ones, in the order of the chunks, whose bounds depend on
-    /// the number of candidates alone.
-    pub fn by_chunk<T: Send>(&self, of: impl Fn(&mut dyn Iterator<Item = (u32, f32)>) -> T + Sync) -> Vec<T> {
-        let n_words = self.alive.len();
-        let chunk = |first: usize| of(&mut self.living_of(first..(first + WORDS_PER_CHUNK).min(n_words)));
-        (0..n_words.div_ceil(WORDS_PER_CHUNK)).into_par_iter().map(|k| chunk(k * WORDS_PER_CHUNK)).collect()
-    }
-
-    fn living_of(&self, words: Range<usize>) -> impl Iterator<Item = (u32, f32)> + '_ {
-        let first = words.start;
-        self.alive[words].iter().enumerate().flat_map(move |(k, &word)| {
-            let (base, mut rest) = (((first + k) * WORD) as u32, word);
+        self.alive.iter().enumerate().flat_map(|(k, &word)| {
+            let (base, mut rest) = ((k * WORD) as u32, word);
             std::iter::from_fn(move || {
                 let bit = (rest != 0).then(|| rest.trailing_zeros())?;
                 rest &= rest - 1;
                 Some(base + bit)
             })
-            .map(move |c| (c, self.weights[c as usize]))
+            .map(|c| (c, self.weights[c as usize]))
         })
     }
 
@@ -195,8 +204,7 @@ impl Structure {
     /// # Panics
     /// If fewer live.
     pub fn alive_at(&self, rank: u64) -> u32 {
-        let (leaf, rest) = self.living.find(rank);
-        self.in_leaf(leaf, rest as u32, |word| word)
+        self.resolve(self.place_of_alive(rank))
     }
 
     /// The dead candidate into whose score `rank` falls, out of [`Structure::dead_score`].
@@ -204,9 +212,28 @@ impl Structure {
     /// # Panics
     /// If `rank` is not below it.
     pub fn dead_at(&self, rank: u64) -> u32 {
-        let (leaf, mut rest) = self.dead.find(rank);
-        if self.scores.is_empty() {
-            return self.in_leaf(leaf, rest as u32, |word| !word);
+        self.resolve(self.place_of_dead(rank))
+    }
+
+    /// The leaf of living candidate number `rank`, whose bits are asked for.
+    pub(super) fn place_of_alive(&self, rank: u64) -> Place {
+        let (leaf, rest) = self.living.find(rank);
+        prefetch(&self.alive[leaf * WORDS_PER_LEAF]);
+        Place { leaf, rest, is_alive: true }
+    }
+
+    /// The leaf of the dead candidate into whose score `rank` falls, whose bits are asked for.
+    pub(super) fn place_of_dead(&self, rank: u64) -> Place {
+        let (leaf, rest) = self.dead.find(rank);
+        prefetch(&self.alive[leaf * WORDS_PER_LEAF]);
+        Place { leaf, rest, is_alive: false }
+    }
+
+    /// The candidate at a place.
+    pub(super) fn resolve(&self, Place { leaf, mut rest, is_alive }: Place) -> u32 {
+        if is_alive || self.scores.is_empty() {
+            let turned = if is_alive { 0 } else { u64::MAX };
+            return self.in_leaf(leaf, rest, turned);
         }
         for (k, &word) in self.alive[leaf * WORDS_PER_LEAF..][..WORDS_PER_LEAF].iter().enumerate() {
             let mut dead = !word;
@@ -220,20 +247,11 @@ impl Structure {
                 dead &= dead - 1;
             }
         }
-        panic!("a score of {rank} falls beyond leaf {leaf}")
+        panic!("a score of {rest} more than leaf {leaf} has")
     }
 
-    /// The living candidate `by` places further in the order of the living, or a near one where they end.
-    pub(super) fn alive_from(&self, candidate: u32, by: i32) -> u32 {
-        self.step_from(candidate, by, true)
-    }
-
-    /// The dead candidate `by` places further in the order of the dead, or a near one where they end.
-    pub(super) fn dead_from(&self, candidate: u32, by: i32) -> u32 {
-        self.step_from(candidate, by, false)
-    }
-
-    fn step_from(&self, candidate: u32, by: i32, is_alive: bool) -> u32 {
+    /// The candidate `by` places further in the order of those that live, or of those that do not, or a near one where they end.
+    pub(super) fn step_from(&self, candidate: u32, by: i32, is_alive: bool) -> u32 {
         let (mut at, mut left) = (candidate, by.abs());
         while left > 0 {
             let next = if by > 0 { at.checked_add(1).filter(|&c| (c as usize) < self.weights.len()) } else { at.checked_sub(1) };
@@ -244,16 +262,20 @@ impl Structure {
         at
     }
 
-    /// Candidate number `rank` of those in a leaf whose bits are 1 once words are `seen` so.
-    fn in_leaf(&self, leaf: usize, mut rank: u32, seen: impl Fn(u64) -> u64) -> u32 {
-        for (k, &word) in self.alive[leaf * WORDS_PER_LEAF..][..WORDS_PER_LEAF].iter().enumerate() {
-            let word = seen(word);
-            if rank < word.count_ones() {
-                return (leaf * LEAF + k * WORD) as u32 + nth_one(word, rank);
-            }
-            rank -= word.count_ones();
+    /// Candidate number `rank` of those in a leaf whose bits are 1 once they are exclusive-ored with `turned`.
+    fn in_leaf(&self, leaf: usize, rank: u64, turned: u64) -> u32 {
+        let words = self.alive.as_chunks::<WORDS_PER_LEAF>().0[leaf].map(|word| word ^ turned);
+        let counts = words.map(|word| u64::from(word.count_ones()));
+        // No branch depends on the bits, so that several searches can wait for memory together.
+        let (mut sum, mut before, mut place) = (0, 0, 0);
+        for count in counts {
+            sum += count;
+            let is_before = sum <= rank;
+            before = if is_before { sum } else { before };
+            place += usize::from(is_before);
         }
-        panic!("{rank} more candidates than leaf {leaf} has")
+        assert!(place < WORDS_PER_LEAF, "candidate {rank} of the {sum} that leaf {leaf} has");
+        (leaf * LEAF + place * WORD) as u32 + nth_one(words[place], (rank - before) as u32)
     }
 
     /// Synapses into a neuron; of symmetric candidates all of it.
@@ -316,17 +338,19 @@ impl Structure {
         self.weights[candidate as usize] = weight;
     }
 
-    /// Looks at what changes of these candidates will touch, all together: one wait for memory instead of many.
+    /// Asks for the pair and the weight of a candidate.
+    pub(super) fn ask_for(&self, candidate: u32) {
+        self.candidates.ask_for(candidate);
+        prefetch(&self.weights[candidate as usize]);
+    }
+
+    /// Asks for the degrees of the neurons of these candidates.
     pub(super) fn warm(&self, candidates: &[u32]) {
-        let mut seen = 0;
-        for &c in candidates {
-            let (source, target) = self.candidates.pair(c);
-            seen ^= source ^ target ^ self.weights[c as usize].to_bits();
-        }
+        let of_sources = if self.fan_out.is_empty() { &self.fan_in } else { &self.fan_out };
         for (source, target) in candidates.iter().map(|&c| self.candidates.pair(c)) {
-            seen ^= self.fan_in(target) ^ self.fan_out(source);
+            prefetch(&of_sources[source as usize]);
+            prefetch(&self.fan_in[target as usize]);
         }
-        std::hint::black_box(seen);
     }
 
     fn count(&mut self, candidate: u32, is_born: bool) {
@@ -421,20 +445,6 @@ impl Structure {
         }
         true
     }
-}
-
-/// The place of one number `rank` of `word`, counted from the lowest.
-fn nth_one(word: u64, mut rank: u32) -> u32 {
-    let mut place = 0;
-    for width in [32, 16, 8] {
-        let below = (word >> place & ((1 << width) - 1)).count_ones();
-        if rank >= below {
-            rank -= below;
-            place += width;
-        }
-    }
-    let byte = (0..rank).fold(word >> place, |word, _| word & (word - 1));
-    place + byte.trailing_zeros()
 }
 
 #[cfg(test)]

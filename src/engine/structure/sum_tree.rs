@@ -1,16 +1,17 @@
 //! A tree of integer sums: update, and find by rank, in O(log n).
 //!
 //! A level holds the sums of `FAN` neighbours of the level below. Wide and low, it costs few waits for memory: an update writes one
-//! number a level, and a search reads runs of neighbours. The sums are integers, so that nothing drifts, however long it runs, and
-//! the tree is a function of its values alone.
+//! number a level, and a search reads runs of neighbours, without a branch that depends on them, so that several searches can wait
+//! for memory together. The sums are integers, so that nothing drifts, however long it runs, and the tree is a function of its
+//! values alone.
 
 /// Values below one sum.
-const FAN: usize = 32;
+const FAN: usize = 16;
 
 /// Sums over runs of `n` numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SumTree {
-    /// The values, the sums of their runs, the sums of those, up to at most [`FAN`].
+    /// The values, the sums of their runs, the sums of those, up to at most [`FAN`]; each with zeros up to whole runs.
     levels: Vec<Vec<u64>>,
     total: u64,
 }
@@ -21,10 +22,14 @@ impl SumTree {
     /// # Panics
     /// If they sum to more than 2^64 - 1.
     pub fn new(values: impl IntoIterator<Item = u64>) -> Self {
-        let mut levels: Vec<Vec<u64>> = vec![values.into_iter().collect()];
+        let whole = |mut level: Vec<u64>| {
+            level.resize(level.len().next_multiple_of(FAN), 0);
+            level
+        };
+        let mut levels: Vec<Vec<u64>> = vec![whole(values.into_iter().collect())];
         let total = levels[0].iter().try_fold(0_u64, |sum, &v| sum.checked_add(v)).expect("the values of a tree sum to less than 2^64");
         while let Some(level) = levels.last().filter(|level| level.len() > FAN) {
-            levels.push(level.chunks(FAN).map(|run| run.iter().sum()).collect());
+            levels.push(whole(level.chunks(FAN).map(|run| run.iter().sum()).collect()));
         }
         SumTree { levels, total }
     }
@@ -61,6 +66,16 @@ impl SumTree {
         }
     }
 
+    /// The sum of all values before value `index`, which may be one past the last.
+    pub fn before(&self, index: usize) -> u64 {
+        let (mut sum, mut at) = (0, index);
+        for level in &self.levels {
+            sum += level[at / FAN * FAN..at].iter().sum::<u64>();
+            at /= FAN;
+        }
+        sum
+    }
+
     /// The value in whose share `rank` falls, counted from 0 over all shares in order, and what of `rank` falls into it.
     ///
     /// # Panics
@@ -69,15 +84,16 @@ impl SumTree {
         assert!(rank < self.total, "rank {rank} of {}", self.total);
         let (mut at, mut rest) = (0, rank);
         for level in self.levels.iter().rev() {
-            at *= FAN;
-            let run = &level[at..(at + FAN).min(level.len())];
-            for &sum in run {
-                if rest < sum {
-                    break;
-                }
-                rest -= sum;
-                at += 1;
+            let run = &level.as_chunks::<FAN>().0[at];
+            let (mut sum, mut before, mut place) = (0, 0, 0);
+            for &share in run {
+                sum += share;
+                let is_before = sum <= rest;
+                before = if is_before { sum } else { before };
+                place += usize::from(is_before);
             }
+            at = at * FAN + place;
+            rest -= before;
         }
         (at, rest)
     }
@@ -107,6 +123,7 @@ mod tests {
                 assert_eq!(tree, SumTree::new(values.iter().copied()), "the same values, the same tree");
                 let shares = values.iter().enumerate().flat_map(|(k, &v)| (0..v).map(move |r| (k, r)));
                 assert!((0..tree.total()).map(|rank| tree.find(rank)).eq(shares));
+                assert!((0..=n as usize).all(|k| tree.before(k) == values[..k].iter().sum()));
             }
         }
     }

@@ -1,11 +1,18 @@
 //! What is measured of a sampled wiring: averages of a stage with their errors, and the graph as it stands.
 
+use std::borrow::Cow;
+
+use bevy_ecs::resource::Resource;
+use rayon::prelude::*;
+
 use crate::components::Metrics;
 use crate::engine::diagnostics::{Moments, Series};
+use crate::engine::structure::slack_rows::SlackRows;
 use crate::engine::structure::{Account, LiveSpins, Structure, Tally};
 use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
 
-use bevy_ecs::resource::Resource;
+/// Neurons that one task looks at at least.
+const ROWS_PER_TASK: usize = 1 << 12;
 
 /// Metrics that are averages of a stage, which the steps before they are measured do not have.
 const AVERAGES: [&str; 7] =
@@ -88,7 +95,7 @@ impl Checkpointed for WiringProgress {
 }
 
 /// Sets what one step did and what the graph is.
-pub(super) fn report_graph(structure: &Structure, live: &LiveSpins, account: &Account, made: &Tally, metrics: &Metrics) {
+pub(super) fn report_graph(structure: &Structure, graph: &Graph, account: &Account, made: &Tally, metrics: &Metrics) {
     metrics.set("births", made.births.n_accepted as f64);
     metrics.set("deaths", made.deaths.n_accepted as f64);
     metrics.set("rewirings", made.rewirings.n_accepted as f64);
@@ -99,83 +106,120 @@ pub(super) fn report_graph(structure: &Structure, live: &LiveSpins, account: &Ac
     metrics.set("s_conf", account.s_conf);
     metrics.set("f_conf", account.f_conf);
     metrics.set("degree_entropy", account.degree_entropy);
-    let (agreeing, components) = (agreeing(structure, live.spins()), components(structure));
     // Without a synapse, nothing agrees or disagrees: what is not finite is no metric.
-    metrics.set("agreement", agreeing as f64 / k as f64);
-    metrics.set("components", components.0 as f64);
-    metrics.set("largest_component", f64::from(components.1) / n as f64);
+    metrics.set("agreement", graph.n_agreeing as f64 / k as f64);
+    metrics.set("components", graph.n_components as f64);
+    metrics.set("largest_component", graph.largest as f64 / n as f64);
 }
 
-/// Living synapses between equal spins.
-fn agreeing(structure: &Structure, spins: &[i8]) -> usize {
-    let agrees = |c: u32| {
+/// What the graph of the living synapses is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Graph {
+    /// Synapses between equal spins.
+    n_agreeing: usize,
+    n_components: usize,
+    /// Neurons of the largest component.
+    largest: usize,
+}
+
+impl Graph {
+    /// The graph of `structure`, whose couplings `live` holds as they are.
+    pub(super) fn of(structure: &Structure, live: &LiveSpins) -> Self {
+        let rows = neighbours(structure, live);
+        let ((n_components, largest), n_agreeing) = rayon::join(|| components(&rows), || agreeing(&rows, live.spins()));
+        Graph { n_agreeing, n_components, largest }
+    }
+}
+
+/// The neighbours of each neuron: those that `live` has in its rows, unless synapses of weight 0 are missing there.
+fn neighbours<'l>(structure: &Structure, live: &'l LiveSpins) -> Cow<'l, SlackRows> {
+    let rows = live.rows();
+    if rows.n_neighbours() == 2 * structure.n_alive() { Cow::Borrowed(rows) } else { Cow::Owned(rows_of(structure)) }
+}
+
+/// The same of the structure itself.
+fn rows_of(structure: &Structure) -> SlackRows {
+    let mut rows = SlackRows::with_room((0..structure.candidates().n_neurons() as u32).map(|n| structure.fan_in(n)));
+    for (c, weight) in structure.living() {
         let (a, b) = structure.candidates().pair(c);
-        spins[a as usize] == spins[b as usize]
+        rows.push(a, b, weight);
+        rows.push(b, a, weight);
+    }
+    rows
+}
+
+/// Synapses between equal spins.
+fn agreeing(rows: &SlackRows, spins: &[i8]) -> usize {
+    let of_row = |n: usize| {
+        let neighbours = rows.row(n as u32).0;
+        let sum: i32 = neighbours.iter().map(|&other| i32::from(spins[other as usize])).sum();
+        (neighbours.len() as i64 + i64::from(sum) * i64::from(spins[n])) / 2
     };
-    structure.by_chunk(|living| living.filter(|&(c, _)| agrees(c)).count()).into_iter().sum()
+    // Both neurons see a synapse.
+    (0..spins.len()).into_par_iter().with_min_len(ROWS_PER_TASK).map(of_row).sum::<i64>() as usize / 2
 }
 
 /// Number of connected components, single neurons included, and neurons of the largest.
 ///
-/// A few synapses of each neuron join most of what is connected; of the others only those between different trees are looked at
-/// one after another (Sutton et al. 2018).
-fn components(structure: &Structure) -> (usize, u32) {
-    const FEW: u32 = 2;
-    let pair = |c: u32| structure.candidates().pair(c);
-    let mut forest = Forest::new(structure.candidates().n_neurons());
-    let (mut target, mut joined) = (u32::MAX, 0);
-    for (candidate, _) in structure.living() {
-        let (a, b) = pair(candidate);
-        joined = if b == target { joined + 1 } else { 1 };
-        target = b;
-        if joined <= FEW {
-            forest.join(a, b);
+/// Two neighbours of each neuron join most of what is connected; of the rest, only neurons outside the largest part so far are
+/// looked at with all their neighbours (Sutton et al. 2018): a synapse that joins two parts has an end outside of it.
+fn components(rows: &SlackRows) -> (usize, usize) {
+    // 1. Each neuron hangs in the tree of its lowest neighbour, if that is below it, and the next one joins trees.
+    let n = rows.n_rows();
+    let mut forest = Forest { parents: Vec::with_capacity(n) };
+    let mut trees: Vec<u32> = Vec::with_capacity(n);
+    for neuron in 0..n as u32 {
+        forest.parents.push(neuron);
+        let mut below = rows.row(neuron).0.iter().take(2).filter(|&&other| other < neuron).map(|&other| trees[other as usize]);
+        let (first, second) = (below.next(), below.next());
+        let tree = first.unwrap_or(neuron);
+        trees.push(tree);
+        if let Some(second) = second.filter(|&second| second != tree) {
+            forest.join(tree, second);
         }
     }
-    let roots = forest.roots();
-    let is_bridge = |c: &u32| roots[pair(*c).0 as usize] != roots[pair(*c).1 as usize];
-    let bridges = structure.by_chunk(|living| living.map(|(c, _)| c).filter(is_bridge).collect::<Vec<_>>());
-    for (a, b) in bridges.into_iter().flatten().map(pair) {
-        forest.join(a, b);
+    // 2. What lies outside the largest part.
+    let mut sizes = vec![0_usize; n];
+    for tree in &mut trees {
+        *tree = forest.root(*tree);
+        sizes[*tree as usize] += 1;
     }
-    (forest.count, forest.sizes.iter().copied().max().unwrap_or(0))
+    let largest = (0..n).rev().max_by_key(|&tree| sizes[tree]).unwrap_or(0) as u32;
+    for neuron in (0..n as u32).filter(|&neuron| trees[neuron as usize] != largest) {
+        rows.row(neuron).0.iter().for_each(|&other| forest.join(trees[neuron as usize], trees[other as usize]));
+    }
+    // 3. Trees that have been joined are one.
+    let mut count = 0;
+    for tree in 0..n as u32 {
+        let root = forest.root(tree);
+        if root != tree {
+            sizes[root as usize] += std::mem::take(&mut sizes[tree as usize]);
+        }
+        count += usize::from(root == tree && trees[tree as usize] == tree);
+    }
+    (count, sizes.iter().copied().max().unwrap_or(0))
 }
 
-/// Disjoint sets of neurons.
+/// Trees that are joined, by the number of their first neuron.
 struct Forest {
     parents: Vec<u32>,
-    /// Of roots.
-    sizes: Vec<u32>,
-    count: usize,
 }
 
 impl Forest {
-    fn new(n: usize) -> Self {
-        Forest { parents: (0..n as u32).collect(), sizes: vec![1; n], count: n }
-    }
-
-    fn root(&mut self, mut neuron: u32) -> u32 {
-        while self.parents[neuron as usize] != neuron {
+    fn root(&mut self, mut tree: u32) -> u32 {
+        while self.parents[tree as usize] != tree {
             // Every second one on the way is hung two higher.
-            let above = self.parents[self.parents[neuron as usize] as usize];
-            self.parents[neuron as usize] = above;
-            neuron = above;
+            let above = self.parents[self.parents[tree as usize] as usize];
+            self.parents[tree as usize] = above;
+            tree = above;
         }
-        neuron
-    }
-
-    fn roots(&mut self) -> Vec<u32> {
-        (0..self.parents.len() as u32).map(|n| self.root(n)).collect()
+        tree
     }
 
     fn join(&mut self, a: u32, b: u32) {
         let (a, b) = (self.root(a), self.root(b));
-        if a != b {
-            let (small, large) = if self.sizes[a as usize] < self.sizes[b as usize] { (a, b) } else { (b, a) };
-            self.parents[small as usize] = large;
-            self.sizes[large as usize] += self.sizes[small as usize];
-            self.count -= 1;
-        }
+        // The lower one stays a root, so that parents are never above their children.
+        self.parents[a.max(b) as usize] = a.min(b);
     }
 }
 
@@ -184,17 +228,53 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::engine::structure::Candidates;
+    use crate::engine::structure::{Candidates, StructureEnergy};
+    use crate::random::{StreamKey, SystemTag};
+    use crate::units::Seed;
 
     #[test]
     fn components_are_counted_with_single_neurons() {
         let candidates = Arc::new(Candidates::all_pairs(7, true).unwrap());
         let of = |pairs: &[(u32, u32)]| {
-            components(&Structure::with_living(Arc::clone(&candidates), pairs.iter().map(|&(a, b)| (candidates.find(a, b).unwrap(), 1.0))))
+            let living = pairs.iter().map(|&(a, b)| (candidates.find(a, b).unwrap(), 1.0));
+            components(&rows_of(&Structure::with_living(Arc::clone(&candidates), living)))
         };
         assert_eq!(of(&[]), (7, 1));
         assert_eq!(of(&[(0, 1), (1, 2), (0, 2)]), (5, 3));
         assert_eq!(of(&[(0, 1), (5, 6), (1, 6), (2, 3)]), (3, 4));
+        // As one synapse after another joins them, at any density.
+        let n = 60;
+        let candidates = Arc::new(Candidates::all_pairs(n, true).unwrap());
+        let mut stream = StreamKey::new(Seed(3), SystemTag::named("components"), 0).stream();
+        for case in 0..200 {
+            let rho = 0.0004 * f64::from(case);
+            let living: Vec<u32> = (0..candidates.len() as u32).filter(|_| stream.uniform() < rho).collect();
+            let mut label: Vec<usize> = (0..n).collect();
+            for (a, b) in living.iter().map(|&c| candidates.pair(c)) {
+                let (keep, gone) = (label[a as usize], label[b as usize]);
+                label.iter_mut().filter(|l| **l == gone).for_each(|l| *l = keep);
+            }
+            let sizes: Vec<usize> = (0..n).map(|l| label.iter().filter(|k| **k == l).count()).collect();
+            let expected = (sizes.iter().filter(|size| **size > 0).count(), sizes.into_iter().max().unwrap());
+            let structure = Structure::with_living(Arc::clone(&candidates), living.into_iter().map(|c| (c, 1.0)));
+            assert_eq!(components(&rows_of(&structure)), expected, "density {rho}");
+        }
+    }
+
+    #[test]
+    fn agreement_counts_each_synapse_once_those_of_weight_0_too() {
+        let candidates = Arc::new(Candidates::all_pairs(5, true).unwrap());
+        let living = [(0, 1, 0.5), (0, 2, -1.0), (1, 2, 0.0), (3, 4, 2.0)].map(|(a, b, w)| (candidates.find(a, b).unwrap(), w));
+        let structure = Structure::with_living(Arc::clone(&candidates), living);
+        let spins = vec![1, -1, 1, 1, 1];
+        let mut live = LiveSpins::new(&structure, vec![0.0; 5], spins.clone(), Vec::new());
+        assert_eq!(agreeing(&neighbours(&structure, &live), &spins), 2);
+        // A weight that has moved to 0 leaves the rows.
+        live.propose(&[(candidates.find(1, 2).unwrap(), 0.0)], f64::INFINITY).unwrap();
+        live.accept();
+        live.refresh();
+        assert_eq!((live.rows().n_neighbours(), neighbours(&structure, &live).n_neighbours()), (6, 8));
+        assert_eq!(agreeing(&neighbours(&structure, &live), &spins), 2);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::simulation::Simulation;
 use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
 use crate::topology::{Births, Deaths, Fabric, NeuronBirth, Neurons, PopulationIdx, ProjectionIdx, SynapseBirth};
 
-use super::measures::{WiringProgress, report_graph};
+use super::measures::{Graph, WiringProgress, report_graph};
 use super::settings::WiringError;
 use super::sites::{Site, Sites};
 use super::{SpinColumns, SynapseColumns, Wirer, wiring_is_due};
@@ -252,7 +252,7 @@ pub(super) fn sample_with_neurons(
     metrics.set("temperature", t);
     metrics.set("stage", f64::from(stage));
     progress.report(&metrics);
-    report_graph(pool.structure(), &live, &account, &made, &metrics);
+    report_graph(pool.structure(), &Graph::of(pool.structure(), &live), &account, &made, &metrics);
     report_neurons(&pool, &account, (born, died), &metrics);
     metrics.set(FINISHED, f64::from(u8::from(progress.iteration() >= settings.n_iterations())));
     Ok(())
