@@ -4,7 +4,12 @@
 #[expect(dead_code, reason = "each test file uses a part")]
 mod structures;
 
-use lehr::engine::structure::{Caps, DegreeCost, Degrees, Density, MoveShares, Slab, Structure, StructureEnergy, StructureSettings};
+use std::ops::Range;
+
+use lehr::engine::structure::{
+    Caps, DegreeCost, Degrees, Density, Draws, Move, MoveShares, Proposal, Slab, Span, Structure, StructureEnergy, StructureSettings,
+    propose_within,
+};
 use lehr::math;
 use structures::{EveryDraw, Fault, LeastSquares, M, candidates, ln_odds, propose_with};
 
@@ -59,8 +64,11 @@ impl States {
     }
 }
 
+#[derive(Clone)]
 struct Case {
     settings: StructureSettings,
+    /// Candidates that proposals are of.
+    within: Range<u32>,
     t: f64,
     scores: [u32; M],
     signs: Vec<i8>,
@@ -111,7 +119,7 @@ fn imbalance(case: &Case, fault: Fault) -> (f64, f64) {
         let mut draws = EveryDraw::default();
         let mut sum = 0.0;
         loop {
-            let proposal = propose_with(fault, &structure, settings, &mut draws);
+            let proposal = propose_in(&case.within, fault, &structure, settings, &mut draws);
             let p = draws.probability();
             sum += p;
             let (changes, k) = proposal.step.changes();
@@ -144,7 +152,35 @@ fn imbalance(case: &Case, fault: Fault) -> (f64, f64) {
 }
 
 fn case(settings: StructureSettings, t: f64) -> Case {
-    Case { settings, t, scores: SCORES, signs: Vec::new(), is_symmetric: true }
+    Case { settings, within: 0..M as u32, t, scores: SCORES, signs: Vec::new(), is_symmetric: true }
+}
+
+/// A proposal of the candidates of a span; the fault is to take the number of all for that of the span.
+fn propose_in(within: &Range<u32>, fault: Fault, structure: &Structure, settings: &StructureSettings, draws: &mut impl Draws) -> Proposal {
+    if *within == (0..M as u32) {
+        return propose_with(fault, structure, settings, draws);
+    }
+    let alive = |candidates: Range<u32>| candidates.filter(|&c| structure.is_alive(c)).count();
+    let scores =
+        |candidates: Range<u32>| candidates.filter(|&c| !structure.is_alive(c)).map(|c| u64::from(structure.score(c))).sum::<u64>();
+    let before = 0..within.start;
+    let span = Span {
+        m: within.len(),
+        k: alive(within.clone()),
+        q: scores(within.clone()),
+        alive_before: alive(before.clone()) as u64,
+        dead_before: scores(before),
+    };
+    let mut proposal = propose_within(&span, structure, settings, draws);
+    if fault == Fault::NoNumber {
+        let (k, all) = (span.k as f64, structure.n_alive() as f64);
+        proposal.ln_ratio += match proposal.step {
+            Move::Birth { .. } => math::ln((k + 1.0) / (all + 1.0)),
+            Move::Death { .. } => math::ln(all / k),
+            _ => 0.0,
+        };
+    }
+    proposal
 }
 
 #[test]
@@ -172,6 +208,23 @@ fn every_kernel_is_in_detailed_balance_over_all_structures() {
     for (number, case) in cases.iter().enumerate() {
         let (pairs, whole) = imbalance(case, Fault::None);
         assert!(pairs < 1e-15 && whole < 1e-12, "case {number}: {pairs:e}, {whole:e}");
+    }
+}
+
+#[test]
+fn a_span_of_the_candidates_is_in_balance_with_the_others_as_they_are() {
+    let fixed = StructureSettings { slab: Slab::Fixed { value: 0.7 }, ..base() };
+    let births = StructureSettings { shares: MoveShares { birth: 2, death: 1, weight: 0, rewire: 0 }, ..fixed };
+    for within in [0..3, 2..6, 5..6] {
+        for settings in [fixed, base(), births] {
+            for scores in [[1; M], SCORES] {
+                let case = Case { within: within.clone(), scores, ..case(settings, 0.7) };
+                let (pairs, whole) = imbalance(&case, Fault::None);
+                assert!(pairs < 1e-15 && whole < 1e-12, "{within:?} of {scores:?}: {pairs:e}, {whole:e}");
+                let (pairs, whole) = imbalance(&case, Fault::NoNumber);
+                assert!(pairs > 1e-4 && whole > 1e-4, "the number of all went unnoticed at {pairs:e}, {whole:e}");
+            }
+        }
     }
 }
 

@@ -30,7 +30,7 @@ const REFRESH: u64 = 10_000;
 /// Proposals whose memory is asked for together before they are made; divides a block of random numbers.
 const AHEAD: u64 = 32;
 /// Candidates of a span: pairs, weights and neurons of these stay in a cache of 1 MB, and in the pages that a processor knows.
-const SPAN: usize = 1 << 16;
+pub(super) const SPAN: usize = 1 << 16;
 /// Candidates from which on that pays: fewer stay in the caches.
 const LARGE: usize = 1 << 16;
 /// Largest difference of the two, as a share of 1 + |energy|.

@@ -71,9 +71,71 @@ pub(super) fn nth_one(word: u64, rank: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::engine::structure::kernel::{SPAN, walk};
+    use crate::engine::structure::{Candidates, Density, MoveShares, Nothing, Slab, StructureSettings};
     use crate::random::{StreamKey, SystemTag};
     use crate::units::Seed;
+
+    #[test]
+    fn spans_share_all_candidates_between_them() {
+        let mut stream = StreamKey::new(Seed(5), SystemTag::named("structure/span"), 1).stream();
+        let candidates = Arc::new(Candidates::all_pairs(77, true).unwrap());
+        let scores: Vec<u32> = (0..candidates.len()).map(|_| stream.below(4) as u32).collect();
+        let living: Vec<(u32, f32)> = (0..candidates.len() as u32).filter(|_| stream.coin()).map(|c| (c, 1.0)).collect();
+        let mut structure = Structure::with_living(candidates, living);
+        structure.set_scores(scores);
+        for n in 1..8 {
+            let mut first = 0;
+            for span in (0..n).map(|part| structure.span_of(part, n)) {
+                let scores = |from: u32, to: usize| {
+                    let dead = (from..to as u32).filter(|&c| !structure.is_alive(c));
+                    dead.map(|c| u64::from(structure.score(c))).sum::<u64>()
+                };
+                let alive = |from: u32, to: usize| (from..to as u32).filter(|&c| structure.is_alive(c)).count();
+                let end = first + span.m;
+                let expected = (alive(first as u32, end), scores(first as u32, end), alive(0, first) as u64, scores(0, first));
+                assert_eq!((span.k, span.q, span.alive_before, span.dead_before), expected, "{first}..{end}");
+                first = end;
+            }
+            assert_eq!(first, structure.n_candidates());
+        }
+        assert_eq!(structure.span(), structure.span_of(0, 1));
+    }
+
+    #[test]
+    fn a_walk_through_spans_has_the_prior() {
+        let candidates = Arc::new(Candidates::all_pairs(520, true).unwrap());
+        let rho = 0.004;
+        let settings = StructureSettings {
+            density: Density::Rho(rho),
+            slab: Slab::Fixed { value: 1.0 },
+            shares: MoveShares { birth: 1, death: 1, weight: 0, rewire: 0 },
+            ..StructureSettings::default()
+        };
+        let mut structure = Structure::new(Arc::clone(&candidates));
+        let mut energy = Nothing { n_candidates: candidates.len() };
+        assert!(candidates.len() >= 2 * SPAN);
+        let mut sums = [0.0; 2];
+        let n = 20_u32;
+        for k in 0..2 * n {
+            let key = StreamKey::new(Seed(5), SystemTag::named("structure/span/walk"), u64::from(k));
+            walk(&mut structure, &mut energy, &settings, 5000, 1.0, key);
+            let halves = [0, 1].map(|part| structure.span_of(part, 2));
+            assert_eq!(halves[0].k + halves[1].k, structure.n_alive());
+            // The first half of the walks leads from nothing to where the prior is.
+            (0..2).filter(|_| k >= n).for_each(|part| sums[part] += halves[part].k as f64);
+        }
+        for (part, sum) in sums.into_iter().enumerate() {
+            let mean = rho * structure.span_of(part, 2).m as f64;
+            let found = sum / f64::from(n);
+            // One walk turns about as many candidates as live; a handful of them is one independent number.
+            let error = (mean * (1.0 - rho) * 4.0 / f64::from(n)).sqrt();
+            assert!((found - mean).abs() < 5.0 * error, "{found} of {mean} +- {error} live in part {part}");
+        }
+    }
 
     #[test]
     fn every_one_of_a_word_is_found_by_its_rank() {
