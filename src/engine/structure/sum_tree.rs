@@ -123,7 +123,7 @@ mod tests {
                 assert_eq!(tree, SumTree::new(values.iter().copied()), "the same values, the same tree");
                 let shares = values.iter().enumerate().flat_map(|(k, &v)| (0..v).map(move |r| (k, r)));
                 assert!((0..tree.total()).map(|rank| tree.find(rank)).eq(shares));
-                assert!((0..=n as usize).all(|k| tree.before(k) == values[..k].iter().sum()));
+                assert!((0..=n as usize).all(|k| tree.before(k) == values[..k].iter().sum::<u64>()));
             }
         }
     }
