@@ -1,19 +1,29 @@
 //! Sparse rows with slack: synapses come and go without moving the others.
 //!
-//! Each row has room for more than it holds; a full one moves to the end with twice the room, and when half of all room is
-//! abandoned everything is packed anew, so that an edit costs O(degree) to keep its row sorted and O(1) amortised to find room. The
-//! O(degree) is two shifts of neighbouring memory: below 0.1 us at degree 1,000 and 5 us at 100,000 (measured on one core), less than
-//! a flip of that neuron, which visits every neighbour.
-//! Rows are sorted by neighbour: what they hold decides their order, not how it came about.
+//! Each row has room for more than it holds; a full one moves to the end of its chunk with twice the room, and when half of all room
+//! of the chunk is abandoned it is packed anew, so that an edit costs O(degree) to keep its row sorted and O(1) amortised to find
+//! room. The O(degree) is two shifts of neighbouring memory: below 0.1 us at degree 1,000 and 5 us at 100,000 (measured on one
+//! core), less than a flip of that neuron, which visits every neighbour.
+//! Rows are sorted by neighbour: what they hold decides their order, not how it came about. Chunks of neighbouring rows share
+//! nothing, so that they can be edited in parallel.
 
 use crate::kernels::prefetch::prefetch;
 
 /// Least room of a row that has anything.
 const LEAST_ROOM: u32 = 4;
+/// Rows of a chunk.
+pub const ROWS_PER_CHUNK: usize = 1 << 12;
 
 /// Rows of (neighbour, weight), sorted by neighbour.
 #[derive(Clone, Debug, Default)]
 pub struct SlackRows {
+    n_rows: usize,
+    chunks: Vec<Chunk>,
+}
+
+/// Up to [`ROWS_PER_CHUNK`] neighbouring rows, counted from the first of them.
+#[derive(Clone, Debug, Default)]
+pub struct Chunk {
     /// First place, room and length of each row.
     rows: Vec<(usize, u32, u32)>,
     neighbours: Vec<u32>,
@@ -22,23 +32,29 @@ pub struct SlackRows {
     n_abandoned: usize,
 }
 
+/// The chunk of a row, and its number in there.
+#[inline]
+fn split(row: u32) -> (usize, u32) {
+    (row as usize / ROWS_PER_CHUNK, (row as usize % ROWS_PER_CHUNK) as u32)
+}
+
 impl SlackRows {
     /// `n` empty rows.
     pub fn new(n: usize) -> Self {
-        SlackRows { rows: vec![(0, 0, 0); n], ..SlackRows::default() }
+        Self::with_room((0..n).map(|_| 0))
     }
 
     /// Empty rows with room for these numbers of neighbours, and half as many more.
     pub fn with_room(lengths: impl ExactSizeIterator<Item = u32>) -> Self {
-        let mut rows = SlackRows { rows: Vec::with_capacity(lengths.len()), ..SlackRows::default() };
-        let mut next = 0;
-        for length in lengths {
-            let room = if length == 0 { 0 } else { (length + length / 2).max(LEAST_ROOM) };
-            rows.rows.push((next, room, 0));
-            next += room as usize;
-        }
-        (rows.neighbours, rows.weights) = (vec![0; next], vec![0.0; next]);
-        rows
+        let n_rows = lengths.len();
+        let mut lengths = lengths.into_iter();
+        let chunk = |_| Chunk::with_room(lengths.by_ref().take(ROWS_PER_CHUNK));
+        SlackRows { n_rows, chunks: (0..n_rows.div_ceil(ROWS_PER_CHUNK)).map(chunk).collect() }
+    }
+
+    /// Chunks of [`ROWS_PER_CHUNK`] rows, the last one of the rest.
+    pub fn chunks_mut(&mut self) -> &mut [Chunk] {
+        &mut self.chunks
     }
 
     /// Adds a neighbour beyond all that the row has.
@@ -46,6 +62,67 @@ impl SlackRows {
     /// # Panics
     /// If it is not beyond them.
     pub fn push(&mut self, row: u32, neighbour: u32, weight: f32) {
+        let (chunk, row) = split(row);
+        self.chunks[chunk].push(row, neighbour, weight);
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Number of neighbours of all rows together.
+    pub fn n_neighbours(&self) -> usize {
+        self.chunks.iter().flat_map(|chunk| &chunk.rows).map(|row| row.2 as usize).sum()
+    }
+
+    /// Neighbours and weights of a row.
+    #[inline]
+    pub fn row(&self, row: u32) -> (&[u32], &[f32]) {
+        let (chunk, row) = split(row);
+        self.chunks[chunk].row(row)
+    }
+
+    /// True if `row` holds `neighbour`.
+    pub fn contains(&self, row: u32, neighbour: u32) -> bool {
+        self.row(row).0.binary_search(&neighbour).is_ok()
+    }
+
+    /// Sets the weight of a neighbour, which is added if it is not there; returns what it had.
+    pub fn set(&mut self, row: u32, neighbour: u32, weight: f32) -> Option<f32> {
+        let (chunk, row) = split(row);
+        self.chunks[chunk].set(row, neighbour, weight)
+    }
+
+    /// Takes a neighbour out; returns its weight if it was there.
+    pub fn take(&mut self, row: u32, neighbour: u32) -> Option<f32> {
+        let (chunk, row) = split(row);
+        self.chunks[chunk].take(row, neighbour)
+    }
+
+    /// Takes a neighbour out.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub fn remove(&mut self, row: u32, neighbour: u32) {
+        assert!(self.take(row, neighbour).is_some(), "row {row} has no neighbour {neighbour}");
+    }
+}
+
+impl Chunk {
+    fn with_room(lengths: impl Iterator<Item = u32>) -> Self {
+        let mut chunk = Chunk::default();
+        let mut next = 0;
+        for length in lengths {
+            let room = if length == 0 { 0 } else { (length + length / 2).max(LEAST_ROOM) };
+            chunk.rows.push((next, room, 0));
+            next += room as usize;
+        }
+        (chunk.neighbours, chunk.weights) = (vec![0; next], vec![0.0; next]);
+        chunk
+    }
+
+    fn push(&mut self, row: u32, neighbour: u32, weight: f32) {
         let (first, room, len) = self.rows[row as usize];
         let last = self.row(row).0.last();
         assert!(last.is_none_or(|&last| last < neighbour), "neighbour {neighbour} of row {row} after {last:?}");
@@ -53,16 +130,6 @@ impl SlackRows {
         let place = first + len as usize;
         (self.neighbours[place], self.weights[place]) = (neighbour, weight);
         self.rows[row as usize].2 += 1;
-    }
-
-    /// Number of rows.
-    pub fn n_rows(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Number of neighbours of all rows together.
-    pub fn n_neighbours(&self) -> usize {
-        self.rows.iter().map(|row| row.2 as usize).sum()
     }
 
     /// Neighbours and weights of a row.
@@ -87,11 +154,6 @@ impl SlackRows {
         }
     }
 
-    /// True if `row` holds `neighbour`.
-    pub fn contains(&self, row: u32, neighbour: u32) -> bool {
-        self.row(row).0.binary_search(&neighbour).is_ok()
-    }
-
     /// Sets the weight of a neighbour, which is added if it is not there; returns what it had.
     pub fn set(&mut self, row: u32, neighbour: u32, weight: f32) -> Option<f32> {
         let (first, room, len) = self.rows[row as usize];
@@ -109,13 +171,6 @@ impl SlackRows {
         }
     }
 
-    /// The weight of a neighbour; 0 if it is not there.
-    #[inline]
-    pub fn weight(&self, row: u32, neighbour: u32) -> f32 {
-        let (neighbours, weights) = self.row(row);
-        neighbours.binary_search(&neighbour).map_or(0.0, |place| weights[place])
-    }
-
     /// Takes a neighbour out; returns its weight if it was there.
     pub fn take(&mut self, row: u32, neighbour: u32) -> Option<f32> {
         let (first, _, len) = self.rows[row as usize];
@@ -126,14 +181,6 @@ impl SlackRows {
         self.weights.copy_within(from + 1..to, from);
         self.rows[row as usize].2 -= 1;
         Some(weight)
-    }
-
-    /// Takes a neighbour out.
-    ///
-    /// # Panics
-    /// If it is not there.
-    pub fn remove(&mut self, row: u32, neighbour: u32) {
-        assert!(self.take(row, neighbour).is_some(), "row {row} has no neighbour {neighbour}");
     }
 
     /// Gives a full row more room and returns its first place.
@@ -197,6 +244,7 @@ mod tests {
             let map = &expected[row as usize];
             assert!(neighbours.iter().eq(map.keys()) && weights.iter().eq(map.values()));
         }
-        assert!(rows.neighbours.len() < 8 * expected.iter().map(BTreeMap::len).sum::<usize>(), "room stays in proportion");
+        let room: usize = rows.chunks.iter().map(|chunk| chunk.neighbours.len()).sum();
+        assert!(room < 8 * expected.iter().map(BTreeMap::len).sum::<usize>(), "room stays in proportion");
     }
 }

@@ -50,18 +50,18 @@ pub(super) struct Place {
 pub(super) fn nth_one(word: u64, rank: u32) -> u32 {
     const BYTES: u64 = 0x0101_0101_0101_0101;
     // 1. Ones of neighbouring pairs, fours and bytes of bits, and of all bytes up to each.
-    let pairs = word - (word >> 1 & 0x55 * BYTES);
-    let fours = (pairs & 0x33 * BYTES) + (pairs >> 2 & 0x33 * BYTES);
-    let bytes = (fours + (fours >> 4)) & 0x0f * BYTES;
+    let pairs = word - ((word >> 1) & (0x55 * BYTES));
+    let fours = (pairs & (0x33 * BYTES)) + ((pairs >> 2) & (0x33 * BYTES));
+    let bytes = (fours + (fours >> 4)) & (0x0f * BYTES);
     let up_to = bytes.wrapping_mul(BYTES);
     // 2. The byte: as many are before it as have no more ones up to their end than `rank`.
-    let is_before = ((u64::from(rank) * BYTES | 0x80 * BYTES) - up_to) >> 7 & BYTES;
+    let is_before = ((((u64::from(rank) * BYTES) | (0x80 * BYTES)) - up_to) >> 7) & BYTES;
     let byte = (is_before.wrapping_mul(BYTES) >> 56) as u32;
-    let mut rest = rank - (up_to << 8 >> (8 * byte) & 0xff) as u32;
+    let mut rest = rank - ((up_to << 8 >> (8 * byte)) & 0xff) as u32;
     // 3. Inside it.
     let mut place = 8 * byte;
     for (counts, width, mask) in [(fours, 4, 0xf), (pairs, 2, 0x3), (word, 1, 0x1)] {
-        let below = (counts >> place & mask) as u32;
+        let below = ((counts >> place) & mask) as u32;
         let is_above = rest >= below;
         rest -= if is_above { below } else { 0 };
         place += if is_above { width } else { 0 };
@@ -143,7 +143,7 @@ mod tests {
         let mut words: Vec<u64> = (0..200).map(|k| (0..k % 6).fold(stream.bits(), |word, _| word & stream.bits())).collect();
         words.extend([1, 1 << 63, u64::MAX, 0xff << 56, 0x8000_0000_0000_0001]);
         for word in words {
-            let ones: Vec<u32> = (0..64).filter(|place| word >> place & 1 == 1).collect();
+            let ones: Vec<u32> = (0..64).filter(|place| (word >> place) & 1 == 1).collect();
             assert_eq!((0..word.count_ones()).map(|rank| nth_one(word, rank)).collect::<Vec<_>>(), ones, "{word:x}");
         }
     }

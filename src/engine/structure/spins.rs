@@ -16,13 +16,15 @@ use crate::random::{BLOCK, StreamKey};
 
 use super::candidates::Candidates;
 use super::energy::StructureEnergy;
-use super::slack_rows::SlackRows;
+use super::slack_rows::{Chunk, ROWS_PER_CHUNK, SlackRows};
 use super::state::Structure;
 
 /// Rows whose fields one task computes at least.
 const ROWS_PER_TASK: usize = 1 << 12;
-/// Changes of couplings whose memory is looked at together before they are made.
+/// Changes of couplings whose memory is asked for together before they are made.
 const AHEAD: usize = 32;
+/// Changes from which on several threads make them.
+const MANY: usize = 1 << 11;
 
 /// Spins and their couplings.
 #[derive(Clone, Debug)]
@@ -168,22 +170,42 @@ impl LiveSpins {
         if self.unsettled.is_empty() {
             return;
         }
+        // 1. What has changed, in order.
         let mut changed = std::mem::take(&mut self.unsettled);
         changed.par_sort_unstable();
         changed.dedup();
-        for changed in changed.chunks(AHEAD) {
-            self.rows.warm(changed.iter().flat_map(|&c| <[u32; 2]>::from(self.candidates.pair(c))));
-            for &c in changed {
-                let ((i, j), w) = (self.candidates.pair(c), self.couplings[c as usize]);
-                for (a, b) in [(i, j), (j, i)] {
-                    // A living coupling may be 0: then its place in the row is as good as empty.
-                    let before = if w == 0.0 { self.rows.take(a, b) } else { self.rows.set(a, b, w) };
-                    if with_fields {
-                        let d = f64::from(w) - f64::from(before.unwrap_or(0.0));
-                        self.fields[a as usize] += d * f64::from(self.spins[b as usize]);
+        // 2. By chunks of rows: candidates come by their upper neuron, the lower ones are sorted out.
+        let LiveSpins { candidates, couplings, rows, fields, spins, .. } = self;
+        let mut by_lower: Vec<Vec<u32>> = vec![Vec::new(); rows.n_rows().div_ceil(ROWS_PER_CHUNK)];
+        changed.iter().for_each(|&c| by_lower[candidates.pair(c).0 as usize / ROWS_PER_CHUNK].push(c));
+        let first_above = |row: usize| changed.partition_point(|&c| (candidates.pair(c).1 as usize) < row);
+        // 3. Chunks share neither rows nor fields.
+        let settle = |(k, (rows, fields)): (usize, (&mut Chunk, &mut [f64]))| {
+            let first = k * ROWS_PER_CHUNK;
+            let by_upper = &changed[first_above(first)..first_above(first + ROWS_PER_CHUNK)];
+            for (changed, is_upper) in [(by_upper, true), (&by_lower[k], false)] {
+                let ends = |c: u32| {
+                    let (lower, upper) = candidates.pair(c);
+                    if is_upper { (upper - first as u32, lower) } else { (lower - first as u32, upper) }
+                };
+                for changed in changed.chunks(AHEAD) {
+                    rows.warm(changed.iter().map(|&c| ends(c).0));
+                    for &c in changed {
+                        let ((row, other), w) = (ends(c), couplings[c as usize]);
+                        // A living coupling may be 0: then its place in the row is as good as empty.
+                        let before = if w == 0.0 { rows.take(row, other) } else { rows.set(row, other, w) };
+                        if with_fields {
+                            let d = f64::from(w) - f64::from(before.unwrap_or(0.0));
+                            fields[row as usize] += d * f64::from(spins[other as usize]);
+                        }
                     }
                 }
             }
+        };
+        if changed.len() < MANY {
+            rows.chunks_mut().iter_mut().zip(fields.chunks_mut(ROWS_PER_CHUNK)).enumerate().for_each(settle);
+        } else {
+            rows.chunks_mut().par_iter_mut().zip(fields.par_chunks_mut(ROWS_PER_CHUNK)).enumerate().for_each(settle);
         }
         if self.touched.is_empty() {
             self.touched = changed;
