@@ -44,7 +44,7 @@ pub use measures::WiringProgress;
 pub use neurons::{NeuronTurnover, WiringSlots};
 pub use settings::{Course, WiringCandidates, WiringError, WiringSettings};
 
-use measures::{Graph, report_graph};
+use measures::{Graph, both, report_graph};
 use sites::{Site, Sites};
 use workspace::{Kept, Recorded, Workspace};
 
@@ -193,7 +193,8 @@ fn sample_wiring(
         touched.sort_unstable();
         touched.dedup();
     }
-    let (graph, recorded) = rayon::join(
+    let (graph, recorded) = both(
+        live.spins().len(),
         || Graph::of(&structure, &live),
         || write_structure(sites, &fabric, &mut synapses, &structure, &touched, (&births, &deaths)),
     );

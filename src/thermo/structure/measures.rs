@@ -112,6 +112,11 @@ pub(super) fn report_graph(structure: &Structure, graph: &Graph, account: &Accou
     metrics.set("largest_component", graph.largest as f64 / n as f64);
 }
 
+/// Does both, at once where there are enough neurons that waking another thread pays.
+pub(super) fn both<A: Send, B: Send>(n_neurons: usize, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    if n_neurons < ROWS_PER_TASK { (a(), b()) } else { rayon::join(a, b) }
+}
+
 /// What the graph of the living synapses is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Graph {
@@ -126,7 +131,7 @@ impl Graph {
     /// The graph of `structure`, whose couplings `live` holds as they are.
     pub(super) fn of(structure: &Structure, live: &LiveSpins) -> Self {
         let rows = neighbours(structure, live);
-        let ((n_components, largest), n_agreeing) = rayon::join(|| components(&rows), || agreeing(&rows, live.spins()));
+        let ((n_components, largest), n_agreeing) = both(rows.n_rows(), || components(&rows), || agreeing(&rows, live.spins()));
         Graph { n_agreeing, n_components, largest }
     }
 }
