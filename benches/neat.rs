@@ -1,4 +1,4 @@
-//! How many evaluations does evolution need? `cargo bench --bench neat -- [task] [mode] [runs] [key=value ...]`.
+//! How many evaluations does evolution need? `cargo bench --bench neat -- [task] [mode] [runs]`.
 //!
 //! Mean, standard deviation and worst number of evaluations until a genome solves the task, and failures (no solution within the
 //! generations of the task), over seeds; in paper mode (all settings of Stanley and Miikkulainen 2002) and in modern mode. What
@@ -7,7 +7,7 @@
 //! a test are not counted (in the paper neither). Published: XOR 4,755 (sd 2,553, 100 runs, 0 failures), double pole with velocities
 //! 3,600 (sd 2,704, 120 runs), without 33,184 (sd 21,790, 20 runs) and 286 of 625.
 
-use lehr::engine::evolution::tasks::{Acrobot, DoublePole, MountainCar, SinglePole, Spirals, SwingUp, TMaze, Table};
+use lehr::engine::evolution::tasks::{Acrobot, Damping, DoublePole, MountainCar, SinglePole, Spirals, SwingUp, TMaze, Table};
 use lehr::engine::evolution::{Brains, Genomes, Population, Settings, Signals, Task};
 use lehr::plan::population::NodeKind;
 use lehr::units::Seed;
@@ -27,6 +27,11 @@ fn entry(name: &'static str, task: impl Task + 'static, runs: u64, generations: 
     Entry { name, task: Box::new(task), runs, generations, modes }
 }
 
+/// The double pole without velocities, solved by a champion that balances from this many of 625 starts.
+fn generalising(needed: u32) -> DoublePole {
+    DoublePole { damping: Some(Damping { needed, ..Damping::default() }), ..DoublePole::without_velocities() }
+}
+
 fn entries() -> Vec<Entry> {
     let both = |published: f64| vec![("paper", Settings::paper(), published), ("modern", Settings::modern(), published)];
     let modern = || vec![("modern", Settings::modern(), f64::NAN)];
@@ -34,13 +39,10 @@ fn entries() -> Vec<Entry> {
     vec![
         entry("xor", Table::xor(), 100, 200, both(4755.0)),
         entry("double_pole", DoublePole::with_velocities(), 50, 200, both(3600.0)),
-        entry(
-            "no_velocity",
-            DoublePole::without_velocities(),
-            20,
-            200,
-            vec![("paper", Settings::paper_large(), 33184.0), ("modern", recurrent(), 33184.0)],
-        ),
+        entry("no_velocity", DoublePole::without_velocities(), 20, 150, vec![("paper", Settings::paper_large(), 33184.0)]),
+        // A champion that generalises to 200 starts, as the paper asks, and one of whom more is asked.
+        entry("no_velocity", DoublePole::without_velocities(), 20, 200, vec![("modern", Settings::modern_large(), 33184.0)]),
+        entry("no_velocity_250", generalising(250), 20, 200, vec![("modern", Settings::modern_large(), 33184.0)]),
         entry("cart_pole", SinglePole::cart_pole(), 20, 100, modern()),
         entry("acrobot", Acrobot::default(), 20, 100, modern()),
         entry("mountain_car", MountainCar::discrete(), 20, 200, modern()),
@@ -59,7 +61,7 @@ fn main() {
     let is_asked = |name: &str, all: &[&str]| asked.iter().any(|a| a == name) || !asked.iter().any(|a| all.contains(&a.as_str()));
     let names: Vec<&str> = entries.iter().map(|e| e.name).collect();
     println!(
-        "{:<14} {:<7} {:>5} {:>7} {:>7} {:>7} {:>9} {:>12} {:>7} {:>12} {:>8} {:>10}",
+        "{:<15} {:<7} {:>5} {:>7} {:>7} {:>7} {:>9} {:>12} {:>7} {:>12} {:>8} {:>10}",
         "task", "mode", "runs", "mean", "sd", "worst", "failures", "generations", "hidden", "connections", "test", "published"
     );
     for entry in entries.iter().filter(|e| is_asked(e.name, &names)) {
@@ -96,7 +98,7 @@ fn measure(entry: &Entry, mode: &str, settings: &Settings, runs: u64, published:
     let worst = solved.iter().map(|s| s[0]).fold(0.0, f64::max);
     let failures = runs as usize - solved.len();
     println!(
-        "{:<14} {mode:<7} {runs:>5} {evaluations:>7.0} {sd:>7.0} {worst:>7.0} {failures:>9} {:>12.1} {:>7.2} {:>12.2} {:>8.2} {published:>10.0}",
+        "{:<15} {mode:<7} {runs:>5} {evaluations:>7.0} {sd:>7.0} {worst:>7.0} {failures:>9} {:>12.1} {:>7.2} {:>12.2} {:>8.2} {published:>10.0}",
         entry.name,
         mean(1),
         mean(2),

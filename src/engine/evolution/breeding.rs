@@ -230,10 +230,13 @@ impl Judged<'_> {
         let b = pick(other, random);
         let order = fitness(a).total_cmp(&fitness(b));
         cross(child, self.genomes.view(a as usize), self.genomes.view(b as usize), order, settings, random);
+        // A genome joined with itself is no child of two parents: it is mutated, always.
+        if a == b {
+            let changed = mutate(child, settings, simplify, numbers, random);
+            return (!changed).then_some(a);
+        }
         if !chance(random, settings.crossover.only) {
             mutate(child, settings, simplify, numbers, random);
-        } else if a == b {
-            return Some(a);
         }
         None
     }

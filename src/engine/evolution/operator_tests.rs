@@ -11,7 +11,10 @@ use super::genomes::Genomes;
 use super::invariants::genome_invariants;
 use super::law::Activations;
 use super::mutation::*;
+use super::population::Population;
 use super::settings::{BiasForm, Settings, Signals, SplitForm};
+use super::task::Task;
+use super::tasks::Table;
 use super::test_genomes::{SHAPE, grown, random_genome};
 use crate::plan::population::{Activation, Aggregation, Network, NodeKind};
 use crate::random::{Stream, StreamKey, SystemTag};
@@ -259,4 +262,17 @@ fn deletions_leave_nothing_dangling() {
         }
         assert!(genome.nodes.iter().all(|n| n.kind != NodeKind::Hidden));
     }
+}
+
+#[test]
+fn a_genome_joined_with_itself_is_mutated() {
+    let mut settings = Settings::modern();
+    (settings.crossover.rate, settings.crossover.only, settings.crossover.interspecies) = (1.0, 1.0, 0.0);
+    // One parent a species, no copies, and numbers that always change.
+    (settings.survival.parents, settings.survival.elites) = (0.0, 0);
+    (settings.weights.rate, settings.weights.each) = (1.0, 1.0);
+    let mut population = Population::new(settings, Table::xor().shape(), Seed(1)).unwrap();
+    population.judge(&Table::xor()).unwrap();
+    population.breed();
+    assert_eq!(population.to_judge().len(), 150);
 }

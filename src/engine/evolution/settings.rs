@@ -272,7 +272,7 @@ pub struct Settings {
 
 impl Settings {
     /// The settings of Stanley and Miikkulainen 2002, with what the paper leaves open taken from its released code (parents 20 %,
-    /// perturbations within +-2.5, mutation without crossover 25 %, 60 % of crossovers multipoint, crossover alone 20 %).
+    /// perturbations within +-2.5, weights within +-8, mutation without crossover 25 %, 60 % of crossovers multipoint, crossover alone 20 %).
     pub fn paper() -> Self {
         Settings {
             population: 150,
@@ -283,15 +283,7 @@ impl Settings {
             activations: vec![Activation::SteepSigmoid],
             aggregations: vec![Aggregation::Sum],
             output: Activation::SteepSigmoid,
-            weights: NumberMutation {
-                rate: 0.8,
-                each: 1.0,
-                perturbed: 0.9,
-                spread: Spread::Uniform,
-                power: 2.5,
-                width: 2.5,
-                limit: 1000.0,
-            },
+            weights: NumberMutation { rate: 0.8, each: 1.0, perturbed: 0.9, spread: Spread::Uniform, power: 2.5, width: 2.5, limit: 8.0 },
             structure: StructureMutation {
                 add_node: 0.03,
                 delete_node: 0.0,
@@ -340,6 +332,21 @@ impl Settings {
         }
     }
 
+    /// The modern settings for control with memory, such as the double pole without velocities: 500 recurrent genomes, and from
+    /// [`Settings::paper_large`] the activation, the new connections and the weights in the distance.
+    pub fn modern_large() -> Self {
+        let (modern, paper) = (Settings::modern(), Settings::paper_large());
+        Settings {
+            population: 500,
+            signals: Signals::Recurrent,
+            activations: paper.activations,
+            structure: StructureMutation { add_connection: 0.3, ..modern.structure },
+            distance: paper.distance,
+            speciation: Speciation::Threshold { threshold: 4.0, target: Some(10), step: 0.3 },
+            ..modern
+        }
+    }
+
     /// Settings that need fewer evaluations: global ids, a target number of species, hidden units of both signs, structure that can be
     /// deleted, half of the weights mutated at a time, tournaments (chosen by XOR and the double pole with velocities: `benches/neat.rs`).
     pub fn modern() -> Self {
@@ -347,7 +354,7 @@ impl Settings {
         Settings {
             numbering: Numbering::Content,
             activations: vec![Activation::Tanh],
-            weights: NumberMutation { each: 0.5, ..paper.weights },
+            weights: NumberMutation { each: 0.5, limit: 1000.0, ..paper.weights },
             structure: StructureMutation {
                 add_node: 0.05,
                 delete_node: 0.01,
@@ -468,6 +475,7 @@ mod tests {
     fn presets_are_valid() {
         assert_eq!(Settings::paper().check(), Ok(()));
         assert_eq!(Settings::paper_large().check(), Ok(()));
+        assert_eq!(Settings::modern_large().check(), Ok(()));
         assert_eq!(Settings::modern().check(), Ok(()));
     }
 
