@@ -7,6 +7,9 @@
 //! [least=.01] [validate=1]` prints one line, from the settings that were chosen for the method (`chosen`), else the ones named here;
 //! `validate=1` answers a fifth of the training samples that is kept from it, by which they were chosen.
 //!
+//! `-- pairs method=thermo against=set [hidden=256] [synapses=947] [seeds=10] [first=0]` runs both on the same seeds, from `first` + 1 on,
+//! and prints the mean difference of their test accuracies with its standard error.
+//!
 //! `-- splits [seeds=10]` prints the rows of the table that each seed tests with, for other programs.
 //!
 //! Each run is a simulation as scenes have it: samples stratified 80/20 by seed, an epoch of Adam a step, then the wiring. Wirings start at
@@ -35,13 +38,10 @@ fn main() {
     // One thread, so that a time is one of a core.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool of one thread");
     let asks = |mode: &str| options.0.iter().any(|a| a == mode);
-    pool.install(|| match (asks("one"), asks("splits")) {
-        (true, _) => {
-            let base = chosen(&options.text("method", "rigl"), options.count("hidden", 64));
-            let all = base.iter().map(|s| (*s).to_owned()).chain(options.0.iter().cloned());
-            one(&Options(all.collect()));
-        }
-        (_, true) => splits(&options),
+    pool.install(|| match (asks("one"), asks("pairs"), asks("splits")) {
+        (true, ..) => drop(one(&options.of(&options.text("method", "rigl")))),
+        (_, true, _) => pairs(&options),
+        (.., true) => splits(&options),
         _ => table(&options),
     });
 }
@@ -50,6 +50,12 @@ fn main() {
 struct Options(Vec<String>);
 
 impl Options {
+    /// What was chosen for a method, under what is asked for.
+    fn of(&self, method: &str) -> Options {
+        let base = chosen(method, self.count("hidden", 64)).iter().map(|s| (*s).to_owned());
+        Options(base.chain(self.0.iter().cloned()).chain([format!("method={method}")]).collect())
+    }
+
     fn find(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find_map(|a| a.strip_prefix(name)?.strip_prefix('='))
     }
@@ -105,13 +111,25 @@ fn table(options: &Options) {
                     all.push("decay=0.0003".to_owned());
                 }
                 all.extend(options.0.iter().cloned());
-                one(&Options(all));
+                drop(one(&Options(all)));
             }
         }
     }
 }
 
-fn one(options: &Options) {
+/// The difference of two methods on the same seeds.
+fn pairs(options: &Options) {
+    let [a, b] = ["method", "against"].map(|name| options.text(name, if name == "method" { "thermo" } else { "set" }));
+    let (first, second) = (one(&options.of(&a)), one(&options.of(&b)));
+    let differences: Vec<f64> = first.iter().zip(&second).map(|(a, b)| a - b).collect();
+    let n = differences.len() as f64;
+    let mean = differences.iter().sum::<f64>() / n;
+    let error = (differences.iter().map(|d| (d - mean) * (d - mean)).sum::<f64>() / (n - 1.0).max(1.0) / n).sqrt();
+    println!("{a} - {b}: {mean:+.4} +- {error:.4} ({n} pairs)");
+}
+
+/// Prints a line, and returns the test accuracy of each seed.
+fn one(options: &Options) -> Vec<f64> {
     let seeds = options.count("seeds", 10);
     let (mut accuracies, mut train, mut n_synapses, mut seconds) = (Vec::new(), 0.0, 0.0, 0.0);
     for seed in 1..=seeds {
@@ -136,6 +154,7 @@ fn one(options: &Options) {
         train / n,
         seconds / n
     );
+    accuracies
 }
 
 /// The rows of the table that are tested with, a line a seed.
