@@ -19,6 +19,7 @@ pub mod kernels;
 pub mod simulation;
 pub mod topology;
 // Floor 3
+pub mod evolution;
 pub mod network;
 pub mod plasticity;
 pub mod thermo;

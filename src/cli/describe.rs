@@ -9,6 +9,7 @@ use crate::network::{Role, TrainGradient};
 use crate::plan::network::Unit;
 use crate::scene::Checked;
 use crate::scene::checked::{Model, SpinModel};
+use crate::scene::checked_evolution::EvolutionModel;
 use crate::scene::checked_machine::{MachineModel, MachineSystem};
 use crate::scene::checked_network::{DirectedProjection, NetworkModel, NetworkSystem, NeuronPopulation, Synapses};
 use crate::topology::generate::{Wiring, wire};
@@ -22,6 +23,7 @@ pub(super) fn describe(checked: &Checked) -> (Vec<Row>, Value) {
         Model::Spins(model) => of_spins(model, checked),
         Model::Network(model) => of_network(model),
         Model::Machine(model) => of_machine(model, checked),
+        Model::Evolution(model) => of_evolution(model),
     };
     let products = checked.scene.model.products();
     let (bits, backend) = (products.bits(), products.backend().map(|backend| backend.to_string()));
@@ -72,6 +74,27 @@ fn of_machine(model: &MachineModel, checked: &Checked) -> (Vec<Row>, Value) {
         "synapses": synapses,
         "samples": samples.n_samples(),
         "systems": [name],
+    });
+    (rows, fields)
+}
+
+fn of_evolution(model: &EvolutionModel) -> (Vec<Row>, Value) {
+    let (rules, task) = (&model.settings.rules, model.task.task());
+    let shape = task.shape();
+    let rows = vec![
+        ("population", format!("{} genomes, {:?}", rules.population, rules.signals)),
+        ("task", format!("{}: {} inputs, {} outputs", task.name(), shape.n_inputs, shape.n_outputs)),
+        ("solved by", task.goal()),
+        ("species", format!("{:?}", rules.speciation)),
+        ("system", "Evolve, a generation a step".to_owned()),
+    ];
+    let fields = json!({
+        "genomes": rules.population,
+        "task": task.name(),
+        "goal": task.goal(),
+        "inputs": shape.n_inputs,
+        "outputs": shape.n_outputs,
+        "systems": ["Evolve"],
     });
     (rows, fields)
 }

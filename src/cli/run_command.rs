@@ -15,6 +15,7 @@ use crate::run::batch_manifest::{self, BatchManifest};
 use crate::run::best::BEST_FILE;
 use crate::run::confusion::CONFUSION_FILE;
 use crate::run::driver::{CheckpointEvery, DEFAULT_INTERVAL, DriveSettings, Run, RunEnd, RunError, SCENE_FILE, Watcher};
+use crate::run::evolution::CHAMPION_FILE;
 use crate::run::fs::DiskFs;
 use crate::run::manifest::{self, Label, Manifest, Status};
 use crate::run::open::{build, new_manifest};
@@ -177,7 +178,15 @@ fn one_run(args: &RunArgs, mut checked: Checked, place: &Place, n_threads: usize
         (_, true) => output::data(&format!("{}\n", dir.display())),
         _ => summary.print(),
     }
-    Ok(if end.status == Status::Interrupted { Outcome::Interrupted } else { Outcome::Done })
+    let is_solved = end.metrics.iter().any(|(name, value)| name == "solved" && *value == 1.0);
+    Ok(match (end.status, &checked.scene.model) {
+        (Status::Interrupted, _) => Outcome::Interrupted,
+        (_, Model::Evolution(model)) if model.must_solve && !is_solved => {
+            eprintln!("not solved after {} generations: {} was asked for", end.step, model.task.task().goal());
+            Outcome::No
+        }
+        _ => Outcome::Done,
+    })
 }
 
 /// What listens to a run and tells the user.
@@ -314,8 +323,10 @@ impl Summary<'_> {
         if self.dir.join(BEST_FILE).exists() {
             text += &format!("  {:<22} {}\n", "best state", self.dir.join(BEST_FILE).display());
         }
-        if self.dir.join(CONFUSION_FILE).exists() {
-            text += &format!("  {:<22} {}\n", "confusion matrix", self.dir.join(CONFUSION_FILE).display());
+        for (what, file) in [("confusion matrix", CONFUSION_FILE), ("best network", CHAMPION_FILE)] {
+            if self.dir.join(file).exists() {
+                text += &format!("  {what:<22} {}\n", self.dir.join(file).display());
+            }
         }
         output::data(&text);
         if self.end.status == Status::Interrupted {
@@ -329,6 +340,7 @@ fn claim(label: Label, model: &Model) -> &'static str {
     match (label, model) {
         (Label::Exact, _) => "exact: samples of the stated distribution",
         (Label::Driven, Model::Spins(_)) => "driven: good states, no equilibrium claimed",
+        (Label::Driven, Model::Evolution(_)) => "driven: networks that evolved, no equilibrium claimed",
         (Label::Driven, Model::Machine(_)) => "driven: weights that were trained, no equilibrium claimed",
         (Label::Driven, Model::Network(model)) => {
             let learns = model.systems.iter().any(|s| !matches!(s, NetworkSystem::Evaluate | NetworkSystem::Live(_)));

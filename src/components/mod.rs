@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod column;
 pub mod energy_ledger;
+pub mod genome;
 pub mod metrics;
 pub mod moments;
 pub mod named_values;

@@ -14,6 +14,7 @@ use crate::network::measures;
 use crate::run::best::{BEST_FILE, best_csv};
 use crate::run::checkpoint::{Checkpoint, CheckpointError, CheckpointStore, Digest, hex};
 use crate::run::confusion::{CONFUSION_FILE, confusion_csv};
+use crate::run::evolution::evolution_files;
 use crate::run::fs::{self, Fs};
 use crate::run::manifest::{Manifest, ManifestError, OtherBackend, Status, same_backend};
 use crate::run::recorder::{HASHES_FILE, HashLine, Log, METRICS_FILE, last_line, metrics_line, read_log, short};
@@ -389,13 +390,11 @@ impl<'a> Run<'a> {
                 self.flush()?;
             }
         }
-        if let Some(best) = best_csv(sim) {
-            let path = self.dir.join(BEST_FILE);
-            fs::replace(self.fs, &path, &[best.as_bytes()]).map_err(io_error(&path))?;
-        }
-        if let Some(confusion) = confusion_csv(sim) {
-            let path = self.dir.join(CONFUSION_FILE);
-            fs::replace(self.fs, &path, &[confusion.as_bytes()]).map_err(io_error(&path))?;
+        let tables = [(BEST_FILE, best_csv(sim)), (CONFUSION_FILE, confusion_csv(sim))];
+        let tables = tables.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        for (name, text) in tables.chain(evolution_files(sim)) {
+            let path = self.dir.join(name);
+            fs::replace(self.fs, &path, &[text.as_bytes()]).map_err(io_error(&path))?;
         }
         self.save(sim, status, watcher)?;
         let state_hash = self.manifest.state_hash.clone().expect("save sets the hash");

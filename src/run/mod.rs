@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod compare;
 pub mod confusion;
 pub mod driver;
+pub mod evolution;
 pub mod fs;
 #[cfg(test)]
 pub(crate) mod fs_memory;

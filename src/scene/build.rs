@@ -4,6 +4,7 @@ use crate::engine::associative::Interaction;
 use crate::engine::hopfield;
 use crate::engine::methods::{CyclingSettings, MethodSettings, OptimiseSettings};
 use crate::engine::spins::{EngineSettings, Randomness};
+use crate::evolution::{EvolveError, evolve};
 use crate::network::heat::WeightHeatError;
 use crate::network::structure::RewiringError;
 use crate::network::{LiveError, NetworkError, SamplesError, ShowError, TrainError};
@@ -74,6 +75,12 @@ pub enum SceneBuildError {
     /// The wiring cannot be a variable.
     #[error(transparent)]
     Rewiring(#[from] RewiringError),
+    /// Samples make no table to judge by.
+    #[error("{0}")]
+    SamplesToJudge(String),
+    /// The population cannot evolve.
+    #[error(transparent)]
+    Evolve(#[from] EvolveError),
     /// Spins cannot learn.
     #[error(transparent)]
     Machine(#[from] MachineError),
@@ -110,6 +117,12 @@ pub fn build(scene: &Scene) -> Result<Simulation, SceneBuildError> {
         Model::Spins(model) => build_spins(scene.seed, model),
         Model::Network(model) => build_network(scene, model),
         Model::Machine(model) => build_machine(scene.seed, model),
+        Model::Evolution(model) => {
+            let mut sim = Simulation::new(scene.seed);
+            let task = model.task.of_run(scene.seed).map_err(SceneBuildError::SamplesToJudge)?;
+            evolve(&mut sim, model.settings.clone(), task)?;
+            Ok(sim)
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::topology::generate::{Generator, Placement};
 use crate::topology::read::Instance;
 use crate::units::Seed;
 
+use super::checked_evolution::EvolutionModel;
 use super::checked_machine::MachineModel;
 use super::checked_network::NetworkModel;
 use super::patterns::Patterns;
@@ -47,6 +48,8 @@ pub enum Model {
     Network(NetworkModel),
     /// Spins that learn.
     Machine(MachineModel),
+    /// A population that evolves.
+    Evolution(Box<EvolutionModel>),
 }
 
 impl Model {
@@ -56,13 +59,14 @@ impl Model {
             Model::Spins(model) => model.system.method.name().to_owned(),
             Model::Network(model) => model.method_name(),
             Model::Machine(model) => model.system.name().to_owned(),
+            Model::Evolution(_) => "Evolve".to_owned(),
         }
     }
 
     /// Who multiplies dense blocks, which decides whose bits results have.
     pub fn products(&self) -> Products {
         match self {
-            Model::Spins(_) | Model::Machine(_) => Products::Ordered,
+            Model::Spins(_) | Model::Machine(_) | Model::Evolution(_) => Products::Ordered,
             Model::Network(model) => model.products,
         }
     }
@@ -73,6 +77,7 @@ impl Model {
             Model::Spins(model) => model.system.method.is_exact(),
             Model::Network(model) => model.is_exact(),
             Model::Machine(_) => false,
+            Model::Evolution(model) => model.is_exact(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod build;
 mod build_machine;
 mod build_network;
 pub mod checked;
+pub mod checked_evolution;
 pub mod checked_machine;
 pub mod checked_network;
 pub mod checked_plasticity;

@@ -18,6 +18,12 @@ const BYTES_OF_LANES: u64 = 128;
 /// building holds beside them. Measured with the above: 5 M neurons and 10 M couplings peaked at 3.3 GB, checkpoint included.
 const BYTES_PER_SYNAPSE: u64 = 200;
 
+/// Bytes of a node gene: its entity, ten columns with their ticks, its copies as a child, in a plan and in a checkpoint; and room to
+/// grow.
+const BYTES_PER_NODE_GENE: u64 = 600;
+/// Bytes of a connection gene, in the same way.
+const BYTES_PER_CONNECTION_GENE: u64 = 500;
+
 /// Bytes of a pair of spins that may be coupled: its ends, length, score and weights, and what sorting holds beside them.
 const BYTES_PER_CANDIDATE: u64 = 48;
 
@@ -66,6 +72,14 @@ impl Preflight {
     pub(super) fn add_synapses(&mut self, n: u64) {
         self.synapses = self.synapses.saturating_add(n);
         self.add_bytes(n.saturating_mul(BYTES_PER_NETWORK_SYNAPSE));
+    }
+
+    /// Genomes of a first size; they may grow.
+    pub(super) fn add_genomes(&mut self, n: u64, (nodes, connections): (u64, u64)) {
+        self.neurons = self.neurons.saturating_add(n.saturating_mul(nodes.saturating_add(1)));
+        self.synapses = self.synapses.saturating_add(n.saturating_mul(connections));
+        let bytes = nodes.saturating_mul(BYTES_PER_NODE_GENE).saturating_add(connections.saturating_mul(BYTES_PER_CONNECTION_GENE));
+        self.add_bytes(n.saturating_mul(bytes));
     }
 
     /// The samples as read, split and laid out in lanes, the activations and sums of all neurons over them, and at the end

@@ -13,5 +13,5 @@ mod tests;
 pub use builder::Simulation;
 pub use failure::{Failure, StepError};
 pub use hash::{Difference, StateHash, first_difference};
-pub use schedule::Executor;
+pub use schedule::{Executor, is_running};
 pub use state::Follower;

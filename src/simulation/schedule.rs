@@ -36,9 +36,10 @@ enum Apply {
 
 /// True while only `Edit`, `Restructure` and `Observe` run.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Paused(pub(super) bool);
+pub struct Paused(pub(super) bool);
 
-fn is_running(paused: Res<Paused>) -> bool {
+/// A condition: false while only `Edit`, `Restructure` and `Observe` run.
+pub fn is_running(paused: Res<Paused>) -> bool {
     !paused.0
 }
 

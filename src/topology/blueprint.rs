@@ -61,6 +61,9 @@ pub struct ProjectionSpec {
     /// True if a synapse couples both ways. It is stored once: inside one population under
     /// target = max(i, j), between two with its source in `from` and its target in `to`.
     pub symmetric: bool,
+    /// True if rows stay as they are listed, for a feature that lays them out in blocks of its own (genes of genomes): pairs may repeat,
+    /// and there are no offsets by target.
+    pub in_blocks: bool,
     /// Its synapses, in any order; each pair at most once.
     pub edges: Vec<Edge>,
 }
@@ -74,6 +77,7 @@ impl ProjectionSpec {
             from: from.to_owned(),
             to: to.to_owned(),
             symmetric: false,
+            in_blocks: false,
             edges,
         }
     }

@@ -114,6 +114,9 @@ fn sort_edges(projection: &mut ProjectionSpec, populations: &[PopulationSpec]) -
             (edge.source, edge.target) = (edge.source.min(edge.target), edge.source.max(edge.target));
         }
     }
+    if projection.in_blocks {
+        return Ok(());
+    }
     let key = |e: &Edge| (e.target, e.source);
     if !projection.edges.is_sorted_by_key(key) {
         projection.edges.sort_unstable_by_key(key);
@@ -145,7 +148,8 @@ fn lay_out(populations: &[PopulationSpec], projections: &[ProjectionSpec]) -> Re
         let (from, to) = (find(populations, &p.name, &p.from)?, find(populations, &p.name, &p.to)?);
         let kind = kind_called(&mut fabric.synapse_kinds, &p.kind)?;
         let rows = append_rows(&mut fabric.synapse_kinds[kind], p.edges.len())?;
-        let offsets = row_offsets(p.edges.iter().map(|e| e.target), populations[to].n_neurons);
+        let by_target = || row_offsets(p.edges.iter().map(|e| e.target), populations[to].n_neurons);
+        let offsets = if p.in_blocks { Vec::new() } else { by_target() };
         let (from, to) = (PopulationIdx(from as u32), PopulationIdx(to as u32));
         fabric.projections.push(Projection {
             name: p.name.clone(),
@@ -153,6 +157,7 @@ fn lay_out(populations: &[PopulationSpec], projections: &[ProjectionSpec]) -> Re
             from,
             to,
             symmetric: p.symmetric,
+            in_blocks: p.in_blocks,
             rows,
             offsets,
             structure: Epoch::default(),

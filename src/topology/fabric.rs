@@ -127,6 +127,7 @@ pub struct Projection {
     pub(crate) from: PopulationIdx,
     pub(crate) to: PopulationIdx,
     pub(crate) symmetric: bool,
+    pub(crate) in_blocks: bool,
     pub(crate) rows: Range<usize>,
     pub(crate) offsets: Vec<u32>,
     pub(crate) structure: Epoch,
@@ -171,13 +172,22 @@ impl Projection {
         self.rows.clone()
     }
 
-    /// Row offsets by target, one more than there are targets, counted from the projection's first row.
+    /// True if its rows are laid out in blocks by the feature that owns them: in no order, and births go to the end.
+    pub fn is_in_blocks(&self) -> bool {
+        self.in_blocks
+    }
+
+    /// Row offsets by target, one more than there are targets, counted from the projection's first row; empty for rows in blocks.
     pub fn offsets(&self) -> &[u32] {
         &self.offsets
     }
 
     /// The synapses onto the neuron in row `target`, counted from the projection's first row.
+    ///
+    /// # Panics
+    /// If there is no such row, or the rows are in blocks.
     pub fn synapses_onto(&self, target: usize) -> Range<usize> {
+        assert!(!self.in_blocks, "rows of {:?} are in blocks, not by target", self.name);
         self.offsets[target] as usize..self.offsets[target + 1] as usize
     }
 
@@ -297,6 +307,10 @@ impl Fabric {
             assert_eq!(n_rows, kind.n_rows, "rows in the table of kind {:?}, and rows it should have", kind.name);
         }
         for p in &self.projections {
+            if p.in_blocks {
+                assert!(p.offsets.is_empty(), "offsets of {:?}, whose rows are in blocks", p.name);
+                continue;
+            }
             let n_targets = self.population(p.to).n_neurons();
             assert_eq!(p.offsets.len(), n_targets + 1, "offsets of {:?} for {n_targets} targets", p.name);
             assert_eq!(p.offsets[n_targets] as usize, p.rows.len(), "last offset of {:?}, and its rows", p.name);

@@ -154,11 +154,11 @@ pub fn check(world: &World, snapshot: &Snapshot) -> Result<CheckedFabric, Snapsh
             if projection.is_folded() && s >= t {
                 return Err(invalid(format!("symmetric synapse {s}->{t} in row {i} is not stored under the higher row")));
             }
-            if i > 0 && (targets[i - 1], sources[i - 1]) >= (t, s) {
+            if !projection.in_blocks && i > 0 && (targets[i - 1], sources[i - 1]) >= (t, s) {
                 return Err(invalid(format!("synapse {s}->{t} in row {i} is out of order or twice there")));
             }
         }
-        offsets.push(row_offsets(targets.into_iter(), n_targets));
+        offsets.push(if projection.in_blocks { Vec::new() } else { row_offsets(targets.into_iter(), n_targets) });
     }
     Ok(CheckedFabric { next_neuron, n_rows, offsets })
 }

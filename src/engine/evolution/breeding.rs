@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::random::{Stream, StreamKey, SystemTag};
 use crate::units::Seed;
 
+use super::annealed::{Annealing, propose};
 use super::blocks::GenomeBlocks;
 use super::crossover::cross;
 use super::genes::{Innovations, NodeGene};
@@ -54,6 +55,29 @@ pub fn first_genome(settings: &Settings, shape: Shape, seed: Seed, slot: usize) 
         }
     }
     genome
+}
+
+/// A proposal from each of `parents`; says which changed.
+pub(super) fn propose_all(
+    parents: &[Genome],
+    settings: &Settings,
+    annealing: &Annealing,
+    seed: Seed,
+    generation: u32,
+    children: &mut Vec<Genome>,
+) -> Vec<bool> {
+    children.resize_with(parents.len(), Genome::default);
+    let mut changed = vec![false; parents.len()];
+    let numbers = Innovations::new(settings.numbering, generation);
+    let chunks = children.par_chunks_mut(CHUNK).zip(parents.par_chunks(CHUNK)).zip(changed.par_chunks_mut(CHUNK));
+    chunks.enumerate().for_each(|(chunk, ((children, parents), changed))| {
+        for (k, ((child, parent), changed)) in children.iter_mut().zip(parents).zip(changed).enumerate() {
+            child.clone_from(parent);
+            let mut random = slot_key(seed, generation, chunk * CHUNK + k).stream();
+            *changed = propose(child, settings, annealing, numbers, &mut random);
+        }
+    });
+    changed
 }
 
 /// A generation that has been judged and grouped.

@@ -2,8 +2,9 @@
 
 use crate::units::Seed;
 
+use super::annealed::{acceptance, decision, energy};
 use super::blocks::GenomeBlocks;
-use super::breeding::{Judged, first_genome};
+use super::breeding::{Judged, first_genome, propose_all};
 use super::genome::Genome;
 use super::settings::{Phases, Settings, SettingsError, Shape};
 use super::species::{Species, SpeciesSet};
@@ -107,6 +108,17 @@ pub struct Evolution {
     pub(super) ceiling: f64,
     pub(super) statistics: Vec<Statistics>,
     pub(super) history: Vec<SpeciesRecord>,
+    /// Children accepted and proposed in the last generation that was annealed.
+    pub(super) accepted: (u32, u32),
+    /// What the parents were like whose children are not decided upon yet.
+    waiting: Option<Waiting>,
+}
+
+/// Parents of an annealed generation.
+#[derive(Clone, Debug, PartialEq)]
+struct Waiting {
+    scores: Vec<Score>,
+    n_enabled: Vec<u32>,
 }
 
 /// A simplification that is under way.
@@ -147,6 +159,8 @@ impl Evolution {
             ceiling: first.iter().map(|g| g.connections.len()).sum::<usize>() as f64 / n as f64 + growth,
             statistics: Vec::new(),
             history: Vec::new(),
+            accepted: (0, 0),
+            waiting: None,
             settings,
         };
         Ok((evolution, first))
@@ -157,11 +171,12 @@ impl Evolution {
         (0..self.changed.len() as u32).filter(|&k| self.changed[k as usize]).collect()
     }
 
-    /// Takes the scores of all genomes of this generation; those that were not to be judged are ignored. Groups them into species.
+    /// Takes the scores of all genomes of this generation; those that were not to be judged are ignored. Returns the genomes that an
+    /// annealed generation rejects, ascending: the caller puts their parents back before [`Evolution::settle`].
     ///
     /// # Errors
     /// If the number of scores differs, one is not finite, or the generation was told already. Nothing is changed then.
-    pub fn tell(&mut self, genomes: GenomeBlocks<'_>, scores: &[Score]) -> Result<(), TellError> {
+    pub fn decide(&mut self, genomes: GenomeBlocks<'_>, scores: &[Score]) -> Result<Vec<u32>, TellError> {
         if self.is_told {
             return Err(TellError::Twice { generation: self.generation });
         }
@@ -177,6 +192,32 @@ impl Evolution {
                 self.evaluations += 1;
             }
         }
+        let rejected = self.reject(genomes);
+        Ok(rejected)
+    }
+
+    /// The children that lose against their parents, whose scores come back.
+    fn reject(&mut self, genomes: GenomeBlocks<'_>) -> Vec<u32> {
+        let (Some(parents), Some(annealing)) = (self.waiting.take(), &self.settings.annealing) else { return Vec::new() };
+        let t = annealing.temperature(self.generation);
+        let mut rejected = Vec::new();
+        for (k, (parent, &n_parent)) in parents.scores.iter().zip(&parents.n_enabled).enumerate() {
+            let new = energy(self.scores[k].fitness, genomes.view(k).n_enabled(), annealing.lambda);
+            let d_energy = new - energy(parent.fitness, n_parent as usize, annealing.lambda);
+            let is_accepted = decision(self.seed, self.generation, k).uniform() < acceptance(d_energy, t);
+            if !is_accepted || !self.changed[k] {
+                self.scores[k] = *parent;
+                rejected.push(k as u32);
+            }
+        }
+        let n = parents.scores.len() as u32;
+        self.accepted = (n - rejected.len() as u32, n);
+        rejected
+    }
+
+    /// Groups this generation, which is as it stays, into species.
+    pub fn settle(&mut self, genomes: GenomeBlocks<'_>) {
+        assert!(!self.is_told, "generation {} was told already", self.generation);
         self.is_told = true;
         self.find_champions(genomes);
         self.set.speciate(genomes, &self.settings, self.seed, self.generation);
@@ -192,7 +233,6 @@ impl Evolution {
             self.history.push(SpeciesRecord { generation: self.generation, species: species.id, size: size as u32, best, mean });
         }
         self.statistics.push(self.statistics_of(genomes));
-        Ok(())
     }
 
     fn find_champions(&mut self, genomes: GenomeBlocks<'_>) {
@@ -215,12 +255,23 @@ impl Evolution {
         self.solution = self.solution.take().or(solved);
     }
 
-    /// Makes the children of a generation that was told, and goes on to theirs; the caller replaces the genomes by them.
+    /// Makes the children of a generation that was told, and goes on to theirs; the caller replaces the genomes by them. Where the
+    /// generation is annealed, `parents` become those whom a rejected child leaves alive; else there are none.
     ///
     /// # Panics
     /// If it was not told.
-    pub fn breed(&mut self, genomes: GenomeBlocks<'_>, children: &mut Vec<Genome>) {
+    pub fn breed(&mut self, genomes: GenomeBlocks<'_>, children: &mut Vec<Genome>, parents: &mut Vec<Genome>) {
         assert!(self.is_told, "generation {} was not told its fitness", self.generation);
+        parents.clear();
+        if let Some(annealing) = self.settings.annealing.as_ref().filter(|a| !a.breeds(self.generation + 1)) {
+            parents.extend(genomes.iter().map(Genome::from_view));
+            self.changed = propose_all(parents, &self.settings, annealing, self.seed, self.generation + 1, children);
+            let n_enabled = genomes.iter().map(|g| g.n_enabled() as u32).collect();
+            self.waiting = Some(Waiting { scores: self.scores.clone(), n_enabled });
+            self.generation += 1;
+            self.is_told = false;
+            return;
+        }
         self.take_turns(genomes);
         let simplify = match (self.simplifying, self.settings.phases) {
             (Some(_), Some(phases)) => Some((phases.delete_connection, phases.delete_node)),
@@ -257,14 +308,11 @@ impl Evolution {
         };
     }
 
-    /// Judges the generation by `task`, and tells the scores.
-    ///
-    /// # Errors
-    /// If the task gives fitness that is not finite.
+    /// The scores of this generation by `task`; genomes that did not change keep theirs.
     ///
     /// # Panics
-    /// If the task has another shape, or the generation was told already.
-    pub fn judge(&mut self, genomes: GenomeBlocks<'_>, task: &dyn Task) -> Result<Statistics, TellError> {
+    /// If the task has another shape.
+    pub fn judge(&self, genomes: GenomeBlocks<'_>, task: &dyn Task) -> Vec<Score> {
         assert_eq!(task.shape(), self.shape, "shape of task {}", task.name());
         let which = self.to_judge();
         let found = judge(task, genomes, &which, self.settings.signals.wiring());
@@ -272,8 +320,7 @@ impl Evolution {
         for (&k, score) in which.iter().zip(found) {
             scores[k as usize] = score;
         }
-        self.tell(genomes, &scores)?;
-        Ok(self.statistics_of(genomes))
+        scores
     }
 
     /// What this generation is like; fitness is that of the last scores told.
@@ -310,6 +357,11 @@ impl Evolution {
         self.shape
     }
 
+    /// Draws all that follows from streams of another seed.
+    pub fn set_seed(&mut self, seed: Seed) {
+        self.seed = seed;
+    }
+
     /// The number of this generation, from 0.
     pub fn generation(&self) -> u32 {
         self.generation
@@ -323,6 +375,30 @@ impl Evolution {
     /// Genomes judged so far.
     pub fn evaluations(&self) -> u64 {
         self.evaluations
+    }
+
+    /// Children accepted and proposed in the last generation that was annealed.
+    pub fn accepted(&self) -> (u32, u32) {
+        self.accepted
+    }
+
+    /// Has all genomes of this generation judged, whatever they are copies of.
+    ///
+    /// # Panics
+    /// If it was judged.
+    pub(super) fn judge_all(&mut self) {
+        assert!(!self.is_told && self.waiting.is_none(), "generation {} was judged, or waits for it", self.generation);
+        self.changed.fill(true);
+    }
+
+    /// True between the making of children and the decision upon them.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// True if this generation was annealed, or is not decided upon yet.
+    pub fn is_annealed(&self) -> bool {
+        self.generation > 0 && self.settings.annealing.as_ref().is_some_and(|a| !a.breeds(self.generation))
     }
 
     /// The scores of this generation, once told.

@@ -8,16 +8,19 @@
 //! - [`Evolution`] is what is remembered from one generation to the next. [`Population`] joins it with genomes and goes through
 //!   generations: `ask` for genomes, `tell` their scores, `breed`; or `judge` by a [`Task`] and `breed`; or `run` until a genome
 //!   solves it. [`Settings::paper`] has the settings of the paper, [`Settings::modern`] those that need fewer evaluations.
+//! - [`annealed`] is evolution as sampling: genomes are replaced by the rule of Metropolis at a temperature.
 //! - [`law`] is what a network computes; [`Brains`] are the compiled networks that a task asks; [`tasks`] are known ones.
 //!
 //! A child is a function of (seed, generation, slot) and of the generation before, so breeding is a parallel map, and so are grouping
 //! and judging, over fixed chunks: results are the same for any number of threads.
 
+pub mod annealed;
 mod blocks;
 mod breeding;
 pub mod crossover;
 pub mod distance;
 mod evolving;
+pub mod export;
 mod genes;
 mod genome;
 mod genomes;
@@ -27,6 +30,7 @@ pub mod law;
 pub mod mutation;
 mod operator_tests;
 mod population;
+mod saved;
 mod settings;
 pub mod sharing;
 pub mod species;
@@ -35,6 +39,7 @@ pub mod tasks;
 #[cfg(test)]
 pub(crate) mod test_genomes;
 
+pub use annealed::Annealing;
 pub use blocks::{GenomeBlocks, GenomeBlocksMut, grown, largest};
 pub use evolving::{Champion, Evolution, SpeciesRecord, Statistics, TellError};
 pub use genes::{ConnectionGene, FIRST_HIDDEN, Innovations, NodeGene, Numbering, connection_id};

@@ -16,6 +16,7 @@ pub struct Population {
     genomes: Genomes,
     evolution: Evolution,
     children: Vec<Genome>,
+    parents: Vec<Genome>,
 }
 
 impl Deref for Population {
@@ -33,7 +34,16 @@ impl Population {
     /// If the settings are out of range.
     pub fn new(settings: Settings, shape: Shape, seed: Seed) -> Result<Self, SettingsError> {
         let (evolution, first) = Evolution::begin(settings, shape, seed)?;
-        Ok(Population { genomes: Genomes::from_genomes(&first), evolution, children: first })
+        Ok(Population { genomes: Genomes::from_genomes(&first), evolution, children: first, parents: Vec::new() })
+    }
+
+    /// Puts genomes of one's own in the place of this generation, which is not judged yet; all of them are to be judged.
+    ///
+    /// # Panics
+    /// If it was judged, or their number differs.
+    pub fn replace(&mut self, genomes: &[Genome]) {
+        self.evolution.judge_all();
+        self.genomes.fill(genomes);
     }
 
     /// The genomes of this generation.
@@ -41,12 +51,17 @@ impl Population {
         &self.genomes
     }
 
-    /// Takes the scores of all genomes of this generation; those that were not to be judged are ignored. Groups them into species.
+    /// Takes the scores of all genomes of this generation; those that were not to be judged are ignored. Where the generation is
+    /// annealed, puts back the parents of rejected children. Groups genomes into species.
     ///
     /// # Errors
     /// If the number of scores differs, one is not finite, or the generation was told already. Nothing is changed then.
     pub fn tell(&mut self, scores: &[Score]) -> Result<(), TellError> {
-        self.evolution.tell(self.genomes.blocks(), scores)
+        for k in self.evolution.decide(self.genomes.blocks(), scores)? {
+            self.genomes.set(k as usize, &self.parents[k as usize]);
+        }
+        self.evolution.settle(self.genomes.blocks());
+        Ok(())
     }
 
     /// Replaces this generation, which was told, by its children.
@@ -54,7 +69,7 @@ impl Population {
     /// # Panics
     /// If it was not told.
     pub fn breed(&mut self) {
-        self.evolution.breed(self.genomes.blocks(), &mut self.children);
+        self.evolution.breed(self.genomes.blocks(), &mut self.children, &mut self.parents);
         self.genomes.fill(&self.children);
     }
 
@@ -66,7 +81,9 @@ impl Population {
     /// # Panics
     /// If the task has another shape, or the generation was told already.
     pub fn judge(&mut self, task: &dyn Task) -> Result<Statistics, TellError> {
-        self.evolution.judge(self.genomes.blocks(), task)
+        let scores = self.evolution.judge(self.genomes.blocks(), task);
+        self.tell(&scores)?;
+        Ok(self.statistics_of(self.genomes.blocks()))
     }
 
     /// Judges and breeds until a genome solves `task` or `generations` generations were judged; the last one is not bred.

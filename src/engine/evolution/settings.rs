@@ -2,6 +2,7 @@
 
 use crate::plan::population::{Activation, Aggregation, NodeKind, Wiring};
 
+use super::annealed::Annealing;
 use super::genes::Numbering;
 
 /// Numbers that a task exchanges with a network.
@@ -266,6 +267,8 @@ pub struct Settings {
     pub survival: Survival,
     /// Growth and simplification by turns.
     pub phases: Option<Phases>,
+    /// Genomes are annealed: children replace their parents at a temperature; `None` for breeding alone.
+    pub annealing: Option<Annealing>,
     /// True if unchanged genomes are judged again each generation, and counted (the paper).
     pub rejudge: bool,
 }
@@ -314,6 +317,7 @@ impl Settings {
                 tournament: false,
             },
             phases: None,
+            annealing: None,
             rejudge: true,
         }
     }
@@ -441,6 +445,9 @@ impl Settings {
         }
         if let Signals::ContinuousTime { dt } = self.signals {
             range("signals.dt", f64::from(dt), 1e-9, most);
+        }
+        if let Some(annealing) = &self.annealing {
+            annealing.check(&mut wrong);
         }
         if self.activations.is_empty() {
             wrong.push("activations are none, must be one or more".to_owned());

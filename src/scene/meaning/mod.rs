@@ -2,6 +2,8 @@
 
 mod can_learn;
 mod data;
+mod evolution;
+mod evolution_tasks;
 mod free_energy;
 mod hidden_births;
 mod machines;
@@ -87,7 +89,9 @@ pub fn check_meaning(wire: &SceneWire, text: &SplicedText, root: &Expr<'_>, arou
     let steps = checker.at_least_one("steps", wire.steps);
     let record_every = checker.at_least_one("record_every", Some(wire.record_every)).unwrap_or(1);
     let checkpoint_every = checker.at_least_one("checkpoint_every", wire.checkpoint_every);
-    let (model, preflight) = if wire.populations.iter().any(|p| matches!(p, PopulationWire::Neurons(_))) {
+    let (model, preflight) = if wire.systems.iter().any(|s| matches!(s, SystemWire::Evolve(_))) {
+        checker.evolution_model(wire, steps)
+    } else if wire.populations.iter().any(|p| matches!(p, PopulationWire::Neurons(_))) {
         checker.network_model(wire, steps)
     } else if wire.systems.iter().any(|s| matches!(s, SystemWire::TrainBoltzmann(_) | SystemWire::EquilibriumPropagation(_))) {
         checker.machine_model(wire, steps)
@@ -272,6 +276,11 @@ impl<'a> Checker<'a> {
     fn fits_into_memory(&mut self, preflight: &Preflight, wire: &SceneWire) {
         let limit = self.around.memory_limit;
         if preflight.bytes <= limit {
+            return;
+        }
+        if let Some(i) = wire.systems.iter().position(|s| matches!(s, SystemWire::Evolve(_))) {
+            let message = format!("{preflight} would take {}, and the limit is {}", bytes(preflight.bytes), bytes(limit));
+            self.complain(Code::MemoryLimit, &format!("systems[{i}].population"), message);
             return;
         }
         let largest = (0..wire.populations.len()).max_by_key(|&i| wire.populations[i].count().unwrap_or(0)).unwrap_or(0);

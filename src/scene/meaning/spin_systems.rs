@@ -92,6 +92,7 @@ impl Checker<'_> {
             | SystemWire::GrowHomeostatic(_)
             | SystemWire::PruneIdle(_)
             | SystemWire::Lesion(_)
+            | SystemWire::Evolve(_)
             | SystemWire::TrainBoltzmann(_)
             | SystemWire::EquilibriumPropagation(_) => return None,
         };

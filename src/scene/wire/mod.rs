@@ -6,6 +6,8 @@
 
 mod couplings;
 mod data;
+mod evolution;
+mod evolution_tasks;
 mod free_energy;
 mod hardware;
 mod hidden_births;
@@ -20,6 +22,10 @@ mod systems;
 
 pub use couplings::{CouplingsWire, HopfieldRule, MeanFieldStrengths, StrengthsWire};
 pub use data::{CsvWire, DataWire, HeaderWire, LossWire, NpzWire, PairWire, SourceWire, TaskWire, TimeWire};
+pub use evolution::{EvolutionPresetWire, EvolutionStartWire, EvolveWire, SignalsWire, SpeciationWire};
+pub use evolution_tasks::{
+    AcrobotWire, CartPoleWire, DoublePoleWire, EvolutionTaskWire, MountainCarWire, SpiralsWire, SwingUpWire, TMazeWire,
+};
 pub use free_energy::FreeEnergyWire;
 pub use hardware::{
     GranularityWire, HardwareWire, InputRangeWire, NoiseWire, OrderWire, OutputRangeWire, OutputUnitWire, RoundingWire, SchemeWire,

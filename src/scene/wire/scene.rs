@@ -35,7 +35,8 @@ pub struct SceneWire {
     pub hardware: Option<String>,
     /// Who multiplies the dense projections of a network; `Ordered` if left out.
     pub products: Option<ProductsWire>,
-    /// Who there is.
+    /// Who there is; none where evolution makes them.
+    #[serde(default)]
     pub populations: Vec<PopulationWire>,
     /// How they are joined.
     #[serde(default)]

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::evolution::EvolveWire;
 use super::learning::{AnnealWeightsWire, EvaluateWire, TrainGradientWire};
 use super::machines::{EquilibriumPropagationWire, TrainBoltzmannWire};
 use super::one;
@@ -64,6 +65,8 @@ pub enum SystemWire {
     PruneIdle(PruneIdleWire),
     /// Damage at one step.
     Lesion(LesionWire),
+    /// A population that evolves.
+    Evolve(Box<EvolveWire>),
 }
 
 /// How a spin decides.

@@ -57,6 +57,12 @@ pub enum RestructureError {
         /// Its number.
         ordinal: u32,
     },
+    /// A death among rows that are laid out in blocks.
+    #[error("projection \"{projection}\" holds genes in blocks: a gene is switched off, or evolved away, and does not die alone")]
+    DeathInBlocks {
+        /// The projection.
+        projection: String,
+    },
     /// A newborn's value is infinite or NaN.
     #[error("a newborn of \"{place}\" has value {value}, which is not finite")]
     NonFinite {

@@ -9,7 +9,7 @@ use crate::topology::edits::SynapseBirth;
 use crate::topology::fabric::{Fabric, PopulationIdx, Projection, ProjectionIdx};
 
 use super::error::RestructureError;
-use super::neurons::NeuronPlan;
+use super::neurons::{NeuronPlan, Renumbering};
 
 /// Newborns whose places one task looks for at least.
 const NEWBORNS_PER_TASK: usize = 1 << 10;
@@ -69,12 +69,27 @@ pub(super) fn plan(
         {
             continue;
         }
+        if projection.in_blocks {
+            append(plan, projection, neurons)?;
+            continue;
+        }
         let rows = rows(world, fabric, projection);
         collect_dead(plan, projection, neurons, &rows);
         place_newborns(world, fabric, neurons, projection, plan, &rows)?;
         plan.offsets = Some(new_offsets(fabric, neurons, projection, plan, &rows));
     }
     Ok(plans)
+}
+
+/// Rows in blocks: newborns go to the end in the order in which they were recorded, and nothing dies alone.
+fn append(plan: &mut ProjectionPlan, projection: &Projection, neurons: &NeuronPlan) -> Result<(), RestructureError> {
+    let ends_die = [projection.from, projection.to].into_iter().any(|p| neurons.of(p).is_some_and(Renumbering::has_deaths));
+    if ends_die || !plan.dead.is_empty() {
+        return Err(RestructureError::DeathInBlocks { projection: projection.name.clone() });
+    }
+    plan.gaps = vec![projection.n_synapses() as u32; plan.newborns.len()];
+    plan.offsets = Some(Vec::new());
+    Ok(())
 }
 
 fn find(fabric: &Fabric, projection: ProjectionIdx) -> Result<&Projection, RestructureError> {
