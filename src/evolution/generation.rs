@@ -19,7 +19,7 @@ use super::{Evolving, GENES, GENOMES, Judge, Litter, NODES, report};
 pub(super) fn add_systems(sim: &mut Simulation) {
     sim.add_systems(Phase::Edit, breed.run_if(is_running));
     sim.add_systems(Phase::RestructureEdits, write.run_if(is_running));
-    sim.add_systems(Phase::Evolve, (judge, restore, settle).chain());
+    sim.add_systems(Phase::Evolve, (learn, remember, judge, restore, settle).chain());
 }
 
 /// Writes the first generation, before the first step.
@@ -71,6 +71,29 @@ fn write(mut litter: ResMut<Litter>, mut counts: Neurons<CountsMut>, mut nodes: 
     }
 }
 
+/// Trains genomes by gradient.
+fn learn(
+    mut evolving: ResMut<Evolving>,
+    mut litter: ResMut<Litter>,
+    judge: Res<Judge>,
+    counts: Neurons<Counts>,
+    nodes: Neurons<Nodes>,
+    genes: Synapses<Genes>,
+) {
+    litter.lessons = evolving.evolution.learn(blocks(&counts, &nodes, &genes), judge.task());
+}
+
+/// Writes down what genomes keep of their lessons.
+fn remember(litter: Res<Litter>, mut counts: Neurons<CountsMut>, mut nodes: Neurons<NodesMut>, mut genes: Synapses<GenesMut>) {
+    if litter.lessons.is_empty() {
+        return;
+    }
+    let mut blocks = blocks_mut(&mut counts, &mut nodes, &mut genes);
+    for lesson in litter.lessons.iter().filter(|l| l.is_kept) {
+        blocks.write(lesson.slot as usize, &lesson.genome);
+    }
+}
+
 /// Judges whoever changed, and decides upon children of an annealed generation.
 fn judge(
     mut evolving: ResMut<Evolving>,
@@ -81,7 +104,7 @@ fn judge(
     genes: Synapses<Genes>,
 ) -> bevy_ecs::error::Result {
     let blocks = blocks(&counts, &nodes, &genes);
-    let scores = evolving.evolution.judge(blocks, judge.task());
+    let scores = evolving.evolution.judge(blocks, &litter.lessons, judge.task());
     litter.rejected = evolving.evolution.decide(blocks, &scores)?;
     Ok(())
 }

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Edit: a generation that was judged is bred; its children wait beside the world, and where one outgrows its block, births make all
-//! blocks larger. RestructureEdits: the children are written into the blocks, in which nothing is spawned or moved. Evolve: the task
-//! judges whoever changed, parents of rejected children come back where the generation is annealed, species are found, metrics follow. So a checkpoint holds a generation that was judged.
+//! blocks larger. RestructureEdits: the children are written into the blocks, in which nothing is spawned or moved. Evolve: genomes
+//! learn by gradient where the rules say so, the task judges whoever changed, parents of rejected children come back where the generation is annealed, species are found, metrics follow. So a checkpoint holds a generation that was judged.
 //!
 //! A rule of one's own may change weights between (in `Learn`, say): genes are read anew from the rows wherever they are used.
 
@@ -25,7 +25,7 @@ use crate::components::genome::{
 };
 use crate::components::metrics::FINISHED;
 use crate::components::{Metrics, RunSeed};
-use crate::engine::evolution::{Brains, Evolution, Genome, Genomes, Settings, SettingsError, Task, grown, largest};
+use crate::engine::evolution::{Brains, Evolution, Genome, Genomes, Lesson, Settings, SettingsError, Task, grown, largest};
 use crate::plan::population::NodeKind;
 use crate::simulation::Simulation;
 use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
@@ -102,6 +102,7 @@ struct Litter {
     /// Who lives on where a child is rejected.
     parents: Vec<Genome>,
     rejected: Vec<u32>,
+    lessons: Vec<Lesson>,
     is_waiting: bool,
     outgrows: bool,
 }
@@ -163,6 +164,9 @@ fn report(evolving: &Evolving, task: &dyn Task, metrics: &Metrics) {
     }
     metrics.set("generations", f64::from(now.generation) + 1.0);
     metrics.set("evaluations", now.evaluations as f64);
+    if evolution.settings().gradient.is_some() {
+        metrics.set("gradient_samples", evolution.gradient_samples() as f64);
+    }
     metrics.set("mean_fitness", now.mean);
     metrics.set("species", now.n_species as f64);
     metrics.set("connections", now.mean_connections);

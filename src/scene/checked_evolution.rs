@@ -1,8 +1,8 @@
 //! The checked scene of a population that evolves.
 
 use crate::data::{Dataset, Targets};
+use crate::engine::evolution::Task;
 use crate::engine::evolution::tasks::{Acrobot, DoublePole, MountainCar, SinglePole, SwingUp, TMaze, Table, Won};
-use crate::engine::evolution::{Annealing, Task};
 use crate::engine::structure::Claim;
 use crate::evolution::EvolveSettings;
 use crate::units::Seed;
@@ -23,8 +23,7 @@ pub struct EvolutionModel {
 impl EvolutionModel {
     /// True if genomes are sampled from a stated distribution.
     pub fn is_exact(&self) -> bool {
-        let claim = self.settings.rules.annealing.as_ref().map(Annealing::claim);
-        claim == Some(Claim::Exact) && !self.task.task().is_noisy()
+        self.settings.rules.claim() == Claim::Exact && !self.task.task().is_noisy()
     }
 }
 

@@ -106,6 +106,13 @@ pub const CASES: &[Case] = &[
     case("neat_cartpole", "neat_cartpole", &[], 2),
     case("neat_t_maze", "neat_t_maze", &[], 4),
     case("neat_annealed", "neat_annealed", &[], 12),
+    case("neat_spirals_lamarck", "neat_spirals_lamarck", &[], 2),
+    case(
+        "neat_spirals_lamarck, some of it forgotten",
+        "neat_spirals_lamarck",
+        &["inheritance=Mixed(0.5)", "systems[0].population=20", "systems[0].gradient.steps=10", "every=2"],
+        4,
+    ),
     case(
         "neat_annealed exactly, on spirals in continuous time",
         "neat_annealed",

@@ -1,11 +1,16 @@
 //! Everything that evolution remembers from one generation to the next, but the genomes, whose columns may live anywhere.
 
+use rayon::prelude::*;
+
+use crate::random::{StreamKey, SystemTag};
 use crate::units::Seed;
 
 use super::annealed::{acceptance, decision, energy};
 use super::blocks::GenomeBlocks;
 use super::breeding::{Judged, first_genome, propose_all};
 use super::genome::Genome;
+use super::genomes::Genomes;
+use super::gradient::train;
 use super::settings::{Phases, Settings, SettingsError, Shape};
 use super::species::{Species, SpeciesSet};
 use super::task::{Score, Task, judge};
@@ -59,6 +64,17 @@ pub struct Champion {
     pub evaluations: u64,
 }
 
+/// What a genome came to by training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesson {
+    /// Whose it is.
+    pub slot: u32,
+    /// The genome as trained.
+    pub genome: Genome,
+    /// True if it keeps what it learned.
+    pub is_kept: bool,
+}
+
 /// What was told that cannot be.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TellError {
@@ -108,6 +124,8 @@ pub struct Evolution {
     pub(super) ceiling: f64,
     pub(super) statistics: Vec<Statistics>,
     pub(super) history: Vec<SpeciesRecord>,
+    /// Rows whose slope was taken, in all generations.
+    pub(super) gradient_samples: u64,
     /// Children accepted and proposed in the last generation that was annealed.
     pub(super) accepted: (u32, u32),
     /// What the parents were like whose children are not decided upon yet.
@@ -159,6 +177,7 @@ impl Evolution {
             ceiling: first.iter().map(|g| g.connections.len()).sum::<usize>() as f64 / n as f64 + growth,
             statistics: Vec::new(),
             history: Vec::new(),
+            gradient_samples: 0,
             accepted: (0, 0),
             waiting: None,
             settings,
@@ -308,17 +327,51 @@ impl Evolution {
         };
     }
 
-    /// The scores of this generation by `task`; genomes that did not change keep theirs.
+    /// Trains the genomes of this generation on the table of `task`, where the settings ask for it. Returns what those came to that
+    /// improved: they are to be judged by it, and the caller writes down those that keep it.
+    pub fn learn(&mut self, genomes: GenomeBlocks<'_>, task: &dyn Task) -> Vec<Lesson> {
+        let (Some(refinement), Some(table)) = (self.settings.gradient, task.table()) else { return Vec::new() };
+        if !self.generation.is_multiple_of(refinement.every) {
+            return Vec::new();
+        }
+        let (bias, limit) = (self.settings.bias, self.settings.weights.limit);
+        let one = |k: usize| {
+            let mut genome = Genome::from_view(genomes.view(k));
+            let key = StreamKey::new(self.seed, SystemTag::named("evolution lesson"), u64::from(self.generation)).block(k as u32);
+            let trained = train(&mut genome, table, &refinement, bias, limit, key);
+            let is_kept = refinement.is_kept(&mut key.sweep(1).stream());
+            (trained, Lesson { slot: k as u32, genome, is_kept })
+        };
+        let all: Vec<_> = (0..genomes.len()).into_par_iter().map(one).collect();
+        self.gradient_samples += all.iter().map(|(trained, _)| trained.samples).sum::<u64>();
+        let lessons: Vec<Lesson> = all.into_iter().filter(|(trained, _)| trained.improved).map(|(_, lesson)| lesson).collect();
+        for lesson in &lessons {
+            self.changed[lesson.slot as usize] = true;
+        }
+        lessons
+    }
+
+    /// The scores of this generation by `task`; genomes that did not change keep theirs, and those that forget what they learned in `lessons` are judged by it.
     ///
     /// # Panics
     /// If the task has another shape.
-    pub fn judge(&self, genomes: GenomeBlocks<'_>, task: &dyn Task) -> Vec<Score> {
+    pub fn judge(&self, genomes: GenomeBlocks<'_>, lessons: &[Lesson], task: &dyn Task) -> Vec<Score> {
         assert_eq!(task.shape(), self.shape, "shape of task {}", task.name());
         let which = self.to_judge();
         let found = judge(task, genomes, &which, self.settings.signals.wiring());
         let mut scores = self.scores.clone();
         for (&k, score) in which.iter().zip(found) {
             scores[k as usize] = score;
+        }
+        // What is forgotten again counts all the same.
+        let forgotten: Vec<&Lesson> = lessons.iter().filter(|l| !l.is_kept).collect();
+        if !forgotten.is_empty() {
+            let trained = Genomes::from_genomes(&forgotten.iter().map(|l| l.genome.clone()).collect::<Vec<_>>());
+            let which: Vec<u32> = (0..trained.len() as u32).collect();
+            let found = judge(task, trained.blocks(), &which, self.settings.signals.wiring());
+            for (lesson, score) in forgotten.into_iter().zip(found) {
+                scores[lesson.slot as usize] = score;
+            }
         }
         scores
     }
@@ -375,6 +428,11 @@ impl Evolution {
     /// Genomes judged so far.
     pub fn evaluations(&self) -> u64 {
         self.evaluations
+    }
+
+    /// Rows whose slope was taken to train genomes, in all generations.
+    pub fn gradient_samples(&self) -> u64 {
+        self.gradient_samples
     }
 
     /// Children accepted and proposed in the last generation that was annealed.

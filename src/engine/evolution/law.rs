@@ -10,7 +10,7 @@ use crate::plan::population::{Activation, Aggregation, Network, Wiring};
 
 /// The larger number, `b` of equals: as vector instructions choose.
 #[inline]
-fn larger(a: f32, b: f32) -> f32 {
+pub(super) fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
 

@@ -9,6 +9,7 @@
 //!   generations: `ask` for genomes, `tell` their scores, `breed`; or `judge` by a [`Task`] and `breed`; or `run` until a genome
 //!   solves it. [`Settings::paper`] has the settings of the paper, [`Settings::modern`] those that need fewer evaluations.
 //! - [`annealed`] is evolution as sampling: genomes are replaced by the rule of Metropolis at a temperature.
+//! - [`gradient`] trains genomes on a table before they are judged, and lets them keep what they learned or not.
 //! - [`law`] is what a network computes; [`Brains`] are the compiled networks that a task asks; [`tasks`] are known ones.
 //!
 //! A child is a function of (seed, generation, slot) and of the generation before, so breeding is a parallel map, and so are grouping
@@ -24,6 +25,7 @@ pub mod export;
 mod genes;
 mod genome;
 mod genomes;
+pub mod gradient;
 mod invariants;
 mod kmeans;
 pub mod law;
@@ -41,10 +43,11 @@ pub(crate) mod test_genomes;
 
 pub use annealed::Annealing;
 pub use blocks::{GenomeBlocks, GenomeBlocksMut, grown, largest};
-pub use evolving::{Champion, Evolution, SpeciesRecord, Statistics, TellError};
+pub use evolving::{Champion, Evolution, Lesson, SpeciesRecord, Statistics, TellError};
 pub use genes::{ConnectionGene, FIRST_HIDDEN, Innovations, NodeGene, Numbering, connection_id};
 pub use genome::Genome;
 pub use genomes::Genomes;
+pub use gradient::{Inheritance, Refinement};
 pub use invariants::genome_invariants;
 pub use population::Population;
 pub use settings::{

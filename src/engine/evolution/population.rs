@@ -73,7 +73,7 @@ impl Population {
         self.genomes.fill(&self.children);
     }
 
-    /// Judges the generation by `task`, and tells the scores.
+    /// Trains genomes on the table of `task` where the settings ask for it, judges the generation, and tells the scores.
     ///
     /// # Errors
     /// If the task gives fitness that is not finite.
@@ -81,7 +81,11 @@ impl Population {
     /// # Panics
     /// If the task has another shape, or the generation was told already.
     pub fn judge(&mut self, task: &dyn Task) -> Result<Statistics, TellError> {
-        let scores = self.evolution.judge(self.genomes.blocks(), task);
+        let lessons = self.evolution.learn(self.genomes.blocks(), task);
+        for lesson in lessons.iter().filter(|l| l.is_kept) {
+            self.genomes.set(lesson.slot as usize, &lesson.genome);
+        }
+        let scores = self.evolution.judge(self.genomes.blocks(), &lessons, task);
         self.tell(&scores)?;
         Ok(self.statistics_of(self.genomes.blocks()))
     }

@@ -32,6 +32,7 @@ impl Evolution {
         let since = self.simplifying.map_or(0, |s| u64::from(s.since) + 1);
         let counts = [u64::from(self.generation), self.evaluations, u64::from(self.improved), u64::from(self.is_told), since];
         snapshot.put(name("counts"), &counts);
+        snapshot.put(name("gradient_samples"), &[self.gradient_samples]);
         snapshot.put(name("accepted"), &[self.accepted.0, self.accepted.1]);
         snapshot.put(name("turns"), &[self.ceiling, self.simplifying.map_or(0.0, |s| s.before), self.set.threshold]);
         put_scores(snapshot, "scores", &self.scores);
@@ -73,6 +74,8 @@ impl Evolution {
         let counts: [u64; 5] = fixed(snapshot, "counts")?;
         new.generation = narrow("counts", counts[0])?;
         new.evaluations = counts[1];
+        let [gradient_samples] = fixed(snapshot, "gradient_samples")?;
+        new.gradient_samples = gradient_samples;
         let [accepted, proposed] = fixed(snapshot, "accepted")?;
         new.accepted = (accepted, proposed);
         new.improved = narrow("counts", counts[2])?;
@@ -285,7 +288,7 @@ mod tests {
                 evolution.breed(genomes.blocks(), &mut children, &mut Vec::new());
                 genomes.fill(&children);
             }
-            let scores = evolution.judge(genomes.blocks(), &task);
+            let scores = evolution.judge(genomes.blocks(), &[], &task);
             assert_eq!(evolution.decide(genomes.blocks(), &scores), Ok(Vec::new()));
             evolution.settle(genomes.blocks());
         }

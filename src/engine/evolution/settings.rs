@@ -1,9 +1,11 @@
 //! What evolution may be told, the settings of the paper and the modern ones, and the check of both.
 
+use crate::engine::structure::Claim;
 use crate::plan::population::{Activation, Aggregation, NodeKind, Wiring};
 
 use super::annealed::Annealing;
 use super::genes::Numbering;
+use super::gradient::Refinement;
 
 /// Numbers that a task exchanges with a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,6 +271,8 @@ pub struct Settings {
     pub phases: Option<Phases>,
     /// Genomes are annealed: children replace their parents at a temperature; `None` for breeding alone.
     pub annealing: Option<Annealing>,
+    /// Genomes are trained by gradient before they are judged, where the task is a table; `None` for evolution alone.
+    pub gradient: Option<Refinement>,
     /// True if unchanged genomes are judged again each generation, and counted (the paper).
     pub rejudge: bool,
 }
@@ -318,6 +322,7 @@ impl Settings {
             },
             phases: None,
             annealing: None,
+            gradient: None,
             rejudge: true,
         }
     }
@@ -374,6 +379,15 @@ impl Settings {
             survival: Survival { parents: 0.4, tournament: true, protected: 2, ..paper.survival },
             rejudge: false,
             ..paper
+        }
+    }
+
+    /// What the genomes of a task whose fitness is not noisy may claim: exact where they are annealed, and nothing grows, breeds or
+    /// learns between.
+    pub fn claim(&self) -> Claim {
+        match (&self.annealing, self.gradient) {
+            (Some(annealing), None) => annealing.claim(),
+            _ => Claim::Driven,
         }
     }
 
@@ -448,6 +462,12 @@ impl Settings {
         }
         if let Some(annealing) = &self.annealing {
             annealing.check(&mut wrong);
+        }
+        if let Some(refinement) = &self.gradient {
+            refinement.check(&mut wrong);
+            if self.signals != Signals::FeedForward {
+                wrong.push(format!("gradient is set and signals are {:?}, must be FeedForward to be trained", self.signals));
+            }
         }
         if self.activations.is_empty() {
             wrong.push("activations are none, must be one or more".to_owned());

@@ -9,6 +9,7 @@ use crate::plan::population::{BlockPlan, Network, Wiring};
 
 use super::blocks::GenomeBlocks;
 use super::settings::Shape;
+use super::tasks::Table;
 
 /// Genomes that are judged together; a constant, never a function of the number of threads.
 pub const JUDGED_TOGETHER: usize = 64;
@@ -60,6 +61,11 @@ pub trait Task: Sync {
     /// True if a genome may score otherwise when it is judged again.
     fn is_noisy(&self) -> bool {
         false
+    }
+
+    /// The rows that it is judged by, if it is a table: what networks can be trained on by gradient.
+    fn table(&self) -> Option<&Table> {
+        None
     }
 
     /// Tests the first network of `champion` where it was not judged; `None` if there is no such test.

@@ -58,6 +58,8 @@ pub struct Network {
     pub weights: Vec<f32>,
     /// Connections of the genome that the edges are.
     pub genes: Vec<u32>,
+    /// Places of the nodes among those of the genome.
+    pub places: Vec<u32>,
     /// Slots of the outputs.
     pub outputs: Vec<u32>,
     work: Work,
@@ -168,6 +170,7 @@ impl Network {
         self.sources.clear();
         self.weights.clear();
         self.genes.clear();
+        self.places.clone_from(&w.order);
         for &n in &w.order {
             let n = n as usize;
             let rate = match wiring {

@@ -1,6 +1,6 @@
 //! A population that evolves: its rules in their ranges, its task, its size.
 
-use crate::engine::evolution::{Annealing, Phases, Settings, Shape, Signals, Speciation, Start};
+use crate::engine::evolution::{Annealing, Inheritance, Phases, Refinement, Settings, Shape, Signals, Speciation, Start};
 use crate::evolution::EvolveSettings;
 
 use super::super::checked::Model;
@@ -8,7 +8,8 @@ use super::super::checked_evolution::EvolutionModel;
 use super::super::code::Code;
 use super::super::preflight::Preflight;
 use super::super::wire::{
-    EvolutionPresetWire, EvolutionStartWire, EvolutionTaskWire, EvolveWire, SceneWire, SignalsWire, SpeciationWire, SystemWire,
+    EvolutionPresetWire, EvolutionStartWire, EvolutionTaskWire, EvolveWire, InheritanceWire, SceneWire, SignalsWire, SpeciationWire,
+    SystemWire,
 };
 use super::Checker;
 
@@ -50,6 +51,14 @@ impl Checker<'_> {
         let path = format!("systems[{i}]");
         let generations = steps.unwrap_or(DEFAULT_GENERATIONS);
         let task = self.evolution_task(&format!("{path}.task"), &w.task, wire);
+        if w.gradient.is_some() && task.as_ref().is_some_and(|t| t.task().table().is_none()) {
+            self.complain(
+                Code::Unsupported,
+                &format!("{path}.gradient"),
+                "genomes are trained by gradient, and the task has no rows to train on",
+            )
+            .advise("remove `gradient`, or choose a task of samples, such as Spirals() or Samples()");
+        }
         let rules = self.evolution_rules(&path, w, generations);
         let (Some(task), Some(rules)) = (task, rules) else { return (None, Preflight::default()) };
         let mut preflight = Preflight::default();
@@ -160,6 +169,20 @@ impl Checker<'_> {
                 growth: a.growth,
                 size: a.size as f32,
                 breed_every: a.breed_every.map(|n| self.count(&at("annealing.breed_every"), n, 1)),
+            });
+        }
+        if let Some(g) = &w.gradient {
+            let default = Refinement::default();
+            rules.gradient = Some(Refinement {
+                inheritance: g.inheritance.map_or(default.inheritance, |wire| match wire {
+                    InheritanceWire::Lamarck => Inheritance::Lamarck,
+                    InheritanceWire::Baldwin => Inheritance::Baldwin,
+                    InheritanceWire::Mixed(p) => Inheritance::Mixed(p),
+                }),
+                steps: g.steps.map_or(default.steps, |n| self.count(&at("gradient.steps"), n, 1)),
+                batch: g.batch.map_or(default.batch, |n| self.count(&at("gradient.batch"), n, 1)),
+                rate: g.rate.map_or(default.rate, |x| x as f32),
+                every: g.every.map_or(default.every, |n| self.count(&at("gradient.every"), n, 1)),
             });
         }
         // Numbers that are not finite have been complained about where they stand.

@@ -290,6 +290,34 @@ fn half() -> f64 {
     0.5
 }
 
+/// What becomes of trained weights.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub enum InheritanceWire {
+    /// Written into the genome.
+    #[default]
+    Lamarck,
+    /// Judged, and forgotten.
+    Baldwin,
+    /// Kept with this probability.
+    Mixed(f64),
+}
+
+changes! {
+    /// `Gradient(inheritance: Lamarck, steps: 30)`: training before judging.
+    GradientWire, "Gradient" {
+        /// What becomes of trained weights.
+        inheritance: InheritanceWire,
+        /// Updates of a genome.
+        steps: u64,
+        /// Rows of an update.
+        batch: u64,
+        /// Learning rate.
+        rate: f64,
+        /// Generations from one with training to the next.
+        every: u64,
+    }
+}
+
 /// `Evolve(task: Xor)`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -336,6 +364,8 @@ pub struct EvolveWire {
     pub phases: Option<PhasesWire>,
     /// Temperature decides upon children; breeding alone if left out.
     pub annealing: Option<AnnealingWire>,
+    /// Training by gradient before judging; none if left out.
+    pub gradient: Option<GradientWire>,
     /// True if unchanged genomes are judged again.
     pub rejudge: Option<bool>,
     /// True to end the run when the task is solved.

@@ -22,7 +22,7 @@ mod systems;
 
 pub use couplings::{CouplingsWire, HopfieldRule, MeanFieldStrengths, StrengthsWire};
 pub use data::{CsvWire, DataWire, HeaderWire, LossWire, NpzWire, PairWire, SourceWire, TaskWire, TimeWire};
-pub use evolution::{EvolutionPresetWire, EvolutionStartWire, EvolveWire, SignalsWire, SpeciationWire};
+pub use evolution::{EvolutionPresetWire, EvolutionStartWire, EvolveWire, InheritanceWire, SignalsWire, SpeciationWire};
 pub use evolution_tasks::{
     AcrobotWire, CartPoleWire, DoublePoleWire, EvolutionTaskWire, MountainCarWire, SpiralsWire, SwingUpWire, TMazeWire,
 };

@@ -312,6 +312,10 @@ impl Task for Table {
         }
     }
 
+    fn table(&self) -> Option<&Table> {
+        Some(self)
+    }
+
     fn goal(&self) -> String {
         let n = self.rows.n;
         match self.won {
