@@ -10,8 +10,8 @@ use lehr::engine::structure::Claim;
 use lehr::math;
 use lehr::units::Seed;
 
-const T: f64 = 0.7;
-const LAMBDA: f64 = 0.4;
+const T: f64 = 0.2;
+const LAMBDA: f64 = 0.15;
 
 fn rules(population: usize, annealing: Annealing) -> Settings {
     let mut rules = Settings::modern();
@@ -86,11 +86,7 @@ fn the_transition_matrix_of_all_wirings_keeps_the_boltzmann_distribution() {
     let free = energies(&fitness, 0.0);
     assert!(gap(&after_one(&pi, m, |s, to| acceptance(free[to] - free[s], T)), &pi) > 1e-6);
     assert!(gap(&after_one(&pi, m, |s, to| acceptance(u[to] - u[s], 1.02 * T)), &pi) > 1e-6);
-    assert!(
-        gap(&after_one(&pi, m, |s, to| acceptance(u[to] - u[s], T).min(0.98)), &pi) < 1e-12,
-        "a clamp of both directions is no mistake"
-    );
-    assert!(gap(&after_one(&pi, m, |s, to| if u[to] > u[s] { acceptance(u[to] - u[s], T) } else { 0.98 }), &pi) > 1e-6);
+    assert!(gap(&after_one(&pi, m, |s, to| acceptance(u[to] - u[s], T).min(0.98)), &pi) > 1e-6);
     assert!(gap(&after_one(&pi, m, |_, to| acceptance(u[to], T)), &pi) > 1e-6);
 }
 
@@ -116,14 +112,15 @@ fn sampled(settings: Settings, task: &dyn Task, generations: u32, seed: u64) -> 
 
 #[test]
 fn independent_chains_have_the_exact_distribution_of_wirings() {
-    let task = Table::parity(3);
+    let task = Table::multiplexer(1);
+    let (t, lambda) = (2.0, 1.0);
     let n = 3000;
-    let annealing = Annealing { toggle: 1.0, ..at_one_temperature() };
+    let annealing = Annealing { schedule: HeatSchedule::Constant(t), lambda, toggle: 1.0, ..Annealing::default() };
     assert_eq!(annealing.claim(), Claim::Exact);
     for changes in [1, 2] {
         // A proposal of two changes keeps the parity of the number of connections, unless single ones are mixed in.
         let settings = rules(n, Annealing { changes, ..annealing.clone() });
-        let (counts, genome) = sampled(settings.clone(), &task, 60, 8);
+        let (counts, genome) = sampled(settings.clone(), &task, 120, 8);
         let fitness = fitness_of_wirings(&genome, &task, &settings);
         let of_parity = |p: Vec<f64>| {
             let odd = genome.connections.len() % 2;
@@ -132,14 +129,14 @@ fn independent_chains_have_the_exact_distribution_of_wirings() {
             let z: f64 = kept.iter().sum();
             kept.iter().map(|x| x / z).collect::<Vec<f64>>()
         };
-        let exact = of_parity(boltzmann(&energies(&fitness, LAMBDA), T));
+        let exact = of_parity(boltzmann(&energies(&fitness, lambda), t));
         let floor = noise_floor(&exact, n as f64);
         let found = total_variation(&exact, &counts);
         assert!(found < 3.0 * floor, "total variation {found}, noise floor {floor}, {changes} changes");
         for (what, wrong) in [
-            ("without the cost of connections", of_parity(boltzmann(&energies(&fitness, 0.0), T))),
-            ("at another temperature", of_parity(boltzmann(&energies(&fitness, LAMBDA), 2.0 * T))),
-            ("without fitness", of_parity(boltzmann(&energies(&vec![0.0; fitness.len()], LAMBDA), T))),
+            ("without the cost of connections", of_parity(boltzmann(&energies(&fitness, 0.0), t))),
+            ("at another temperature", of_parity(boltzmann(&energies(&fitness, lambda), 2.0 * t))),
+            ("without fitness", of_parity(boltzmann(&energies(&vec![0.0; fitness.len()], lambda), t))),
         ] {
             let wrong = total_variation(&wrong, &counts);
             assert!(wrong > 3.0 * floor, "{what}: {wrong} passes, noise floor {floor}");

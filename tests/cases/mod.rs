@@ -126,9 +126,9 @@ pub const CASES: &[Case] = &[
         5,
     ),
     case(
-        "neat of a file",
+        "neat of samples",
         "neat_xor",
-        &["data=Data(source: Csv(path: \"assets/iris.csv\"), test: 0.2)", "systems[0].task=Samples()", "systems[0].population=20"],
+        &["data=Data(source: TwoSpirals(samples: 60), test: 0.2)", "systems[0].task=Samples()", "systems[0].population=20"],
         3,
     ),
     case("neat of an acrobot", "neat_cartpole", &["systems[0].task=Acrobot(episodes: 2, steps: 100)", "systems[0].population=24"], 2),
