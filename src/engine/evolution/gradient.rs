@@ -360,7 +360,7 @@ mod tests {
     /// Rows of three inputs and two outputs within 0..=1.
     fn table(fitness: Fitness, n: usize) -> Table {
         let x = |k: usize, i: usize| ((k * 37 + i * 11) % 29) as f32 / 14.0 - 1.0;
-        let row = |k: usize| ((0..3).map(|i| x(k, i)).collect(), vec![f32::from(u8::from(k % 3 == 0)), 0.5 + 0.4 * x(k, 7)]);
+        let row = |k: usize| ((0..3).map(|i| x(k, i)).collect(), vec![f32::from(u8::from(k.is_multiple_of(3))), 0.5 + 0.4 * x(k, 7)]);
         let mut table = Table::regression("rows", &(0..n).map(row).collect::<Vec<_>>()).unwrap();
         table.fitness = fitness;
         table
