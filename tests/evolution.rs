@@ -3,7 +3,8 @@
 use lehr::components::genome::{Fitness, GeneCount, NodeCount, NodeRole, SpeciesId};
 use lehr::components::{Metrics, Source, Target, Weight};
 use lehr::engine::evolution::tasks::Table;
-use lehr::engine::evolution::{Phases, Population, Settings, Signals, Task};
+use lehr::engine::evolution::{Annealing, Inheritance, Phases, Population, Refinement, Settings, Signals, Task};
+use lehr::engine::network::heat::HeatSchedule;
 use lehr::evolution::{EvolveSettings, Evolving, GENES, GENOMES, NODES, evolve};
 use lehr::simulation::{Simulation, StateHash};
 use lehr::topology::Deaths;
@@ -111,6 +112,45 @@ fn a_resumed_world_is_bit_identical_through_growing_blocks() {
         resumed.load(&saved).unwrap();
         assert_eq!(hashes(&mut resumed, 16 - at), expected[at as usize..], "resumed at {at}");
     }
+}
+
+/// Annealed with breeding between, and with lessons of which some are forgotten.
+fn heated() -> Settings {
+    let mut rules = growing();
+    let schedule = HeatSchedule::Constant(0.3);
+    rules.annealing = Some(Annealing { schedule, lambda: 0.05, growth: 0.3, breed_every: Some(4), ..Annealing::default() });
+    rules.gradient = Some(Refinement { inheritance: Inheritance::Mixed(0.5), steps: 3, every: 2, ..Refinement::default() });
+    rules
+}
+
+#[test]
+fn annealed_and_trained_generations_are_resumed_and_threaded_alike() {
+    let run = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| hashes(&mut world(heated(), 9), 12))
+    };
+    let expected = run(1);
+    assert_eq!(run(3), expected);
+    for at in [1, 4, 6] {
+        let mut first = world(heated(), 9);
+        hashes(&mut first, at);
+        let mut resumed = world(heated(), 9);
+        resumed.load(&first.save().unwrap()).unwrap();
+        assert_eq!(hashes(&mut resumed, 12 - at), expected[at as usize..], "resumed at {at}");
+    }
+    let task = Table::parity(3);
+    let mut population = Population::new(heated(), task.shape(), Seed(9)).unwrap();
+    let mut sim = world(heated(), 9);
+    for generation in 0..10 {
+        if generation > 0 {
+            population.breed();
+        }
+        population.judge(&task).unwrap();
+        sim.step().unwrap();
+        assert_eq!(sim.world().resource::<Evolving>().evolution().statistics(), population.statistics());
+    }
+    let (accepted, proposed) = population.accepted();
+    assert!(0 < accepted && accepted < proposed, "{accepted} of {proposed}");
 }
 
 #[test]

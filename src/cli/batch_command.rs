@@ -13,6 +13,7 @@ use crate::run::driver::RunError;
 use crate::run::fs::DiskFs;
 use crate::run::place::Place;
 use crate::scene::Checked;
+use crate::scene::checked::Model;
 
 /// Runs the scene `n_reps` times.
 pub(super) fn run_all(args: &RunArgs, checked: &Checked, place: &Place, n_reps: u64, n_threads: usize) -> Result<Outcome, RunError> {
@@ -67,8 +68,19 @@ pub(super) fn run_all(args: &RunArgs, checked: &Checked, place: &Place, n_reps: 
             Outcome::Interrupted
         }
         end if !end.failures.is_empty() => Outcome::RunFailed,
+        end if must_solve(checked)
+            && !end.rows.rows().all(|(_, row)| row.metrics.iter().any(|(name, x)| name == "solved" && *x == 1.0)) =>
+        {
+            eprintln!("not every run has solved its task");
+            Outcome::No
+        }
         _ => Outcome::Done,
     })
+}
+
+/// True if a run that does not solve its task has failed.
+fn must_solve(checked: &Checked) -> bool {
+    matches!(&checked.scene.model, Model::Evolution(model) if model.must_solve)
 }
 
 /// As many jobs as asked for, unless so many networks would not fit into the limit together.

@@ -81,13 +81,20 @@ fn of_machine(model: &MachineModel, checked: &Checked) -> (Vec<Row>, Value) {
 fn of_evolution(model: &EvolutionModel) -> (Vec<Row>, Value) {
     let (rules, task) = (&model.settings.rules, model.task.task());
     let shape = task.shape();
-    let rows = vec![
+    let mut rows = vec![
         ("population", format!("{} genomes, {:?}", rules.population, rules.signals)),
         ("task", format!("{}: {} inputs, {} outputs", task.name(), shape.n_inputs, shape.n_outputs)),
         ("solved by", task.goal()),
         ("species", format!("{:?}", rules.speciation)),
         ("system", "Evolve, a generation a step".to_owned()),
     ];
+    if let Some(annealing) = &rules.annealing {
+        let claim = if model.is_exact() { "exact" } else { "driven" };
+        rows.push(("annealing", format!("{}, lambda {}, {claim}", temperatures(&annealing.schedule), annealing.lambda)));
+    }
+    if let Some(gradient) = &rules.gradient {
+        rows.push(("gradient", format!("{:?}, {} updates of {} rows", gradient.inheritance, gradient.steps, gradient.batch)));
+    }
     let fields = json!({
         "genomes": rules.population,
         "task": task.name(),

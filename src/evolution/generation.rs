@@ -105,7 +105,7 @@ fn judge(
 ) -> bevy_ecs::error::Result {
     let blocks = blocks(&counts, &nodes, &genes);
     let scores = evolving.evolution.judge(blocks, &litter.lessons, judge.task());
-    litter.rejected = evolving.evolution.decide(blocks, &scores)?;
+    litter.rejected = evolving.evolution.decide(blocks, &litter.lessons, &scores)?;
     Ok(())
 }
 

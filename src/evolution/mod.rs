@@ -11,7 +11,8 @@
 //! blocks larger. RestructureEdits: the children are written into the blocks, in which nothing is spawned or moved. Evolve: genomes
 //! learn by gradient where the rules say so, the task judges whoever changed, parents of rejected children come back where the generation is annealed, species are found, metrics follow. So a checkpoint holds a generation that was judged.
 //!
-//! A rule of one's own may change weights between (in `Learn`, say): genes are read anew from the rows wherever they are used.
+//! A rule of one's own may change weights between (in `Learn`, say): genes are read anew from the rows wherever they are used. It wants
+//! rules with `rejudge`, since genomes that no operator changed keep their score.
 
 mod columns;
 mod follow;
@@ -156,6 +157,9 @@ fn blueprint(first: &[Genome]) -> Blueprint {
 fn report(evolving: &Evolving, task: &dyn Task, metrics: &Metrics) {
     let evolution = &evolving.evolution;
     let Some(now) = evolution.statistics().last() else { return };
+    for name in ["temperature", "acceptance", "energy"] {
+        metrics.remove(name);
+    }
     if let Some(annealing) = evolution.settings().annealing.as_ref().filter(|_| evolution.is_annealed()) {
         let (accepted, proposed) = evolution.accepted();
         metrics.set("temperature", annealing.temperature(now.generation));

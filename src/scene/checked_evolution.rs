@@ -23,7 +23,8 @@ pub struct EvolutionModel {
 impl EvolutionModel {
     /// True if genomes are sampled from a stated distribution.
     pub fn is_exact(&self) -> bool {
-        self.settings.rules.claim() == Claim::Exact && !self.task.task().is_noisy()
+        // A run that ends with its solution ends at a time that depends on its states.
+        self.settings.rules.claim() == Claim::Exact && !self.settings.stops_when_solved && !self.task.task().is_noisy()
     }
 }
 

@@ -54,9 +54,13 @@ impl Default for Annealing {
 }
 
 impl Annealing {
-    /// What its states may claim, for a task whose fitness is not noisy.
+    /// What its states may claim, for a task whose fitness is not noisy: exact at one temperature above 0, where both weights and wiring
+    /// move, nothing grows and nobody breeds.
     pub fn claim(&self) -> Claim {
-        if self.growth > 0.0 || self.breed_every.is_some() { Claim::Driven } else { Claim::Exact }
+        let is_constant = matches!(self.schedule, HeatSchedule::Constant(t) if t > 0.0);
+        let moves_all = self.toggle > 0.0 && self.toggle < 1.0;
+        let is_exact = is_constant && moves_all && self.growth == 0.0 && self.breed_every.is_none();
+        if is_exact { Claim::Exact } else { Claim::Driven }
     }
 
     /// The temperature at which the children of `generation` - 1 are decided upon.
@@ -84,6 +88,10 @@ impl Annealing {
         range("growth", self.growth, 0.0, 1.0 - self.toggle.clamp(0.0, 1.0));
         range("size", f64::from(self.size), 1e-9, 1e6);
         range("breed_every", self.breed_every.map_or(1.0, f64::from), 1.0, f64::from(u32::MAX));
+        if matches!(&self.schedule, HeatSchedule::Custom(table) if table.is_empty()) {
+            wrong.push("annealing.schedule has no temperature, must be one or more".to_owned());
+            return;
+        }
         for x in [0.0, 0.25, 0.5, 0.75, 1.0] {
             let t = self.schedule.temperature(x);
             if !(0.0..=1e12).contains(&t) {

@@ -190,12 +190,12 @@ impl Evolution {
         (0..self.changed.len() as u32).filter(|&k| self.changed[k as usize]).collect()
     }
 
-    /// Takes the scores of all genomes of this generation; those that were not to be judged are ignored. Returns the genomes that an
-    /// annealed generation rejects, ascending: the caller puts their parents back before [`Evolution::settle`].
+    /// Takes the scores of all genomes of this generation, with the `lessons` by which some were judged; scores of those that were not to
+    /// be judged are ignored. Champions are found among all that were judged. Returns the genomes that an annealed generation rejects, ascending: the caller puts their parents back before [`Evolution::settle`].
     ///
     /// # Errors
     /// If the number of scores differs, one is not finite, or the generation was told already. Nothing is changed then.
-    pub fn decide(&mut self, genomes: GenomeBlocks<'_>, scores: &[Score]) -> Result<Vec<u32>, TellError> {
+    pub fn decide(&mut self, genomes: GenomeBlocks<'_>, lessons: &[Lesson], scores: &[Score]) -> Result<Vec<u32>, TellError> {
         if self.is_told {
             return Err(TellError::Twice { generation: self.generation });
         }
@@ -211,8 +211,8 @@ impl Evolution {
                 self.evaluations += 1;
             }
         }
-        let rejected = self.reject(genomes);
-        Ok(rejected)
+        self.find_champions(genomes, lessons);
+        Ok(self.reject(genomes))
     }
 
     /// The children that lose against their parents, whose scores come back.
@@ -238,7 +238,6 @@ impl Evolution {
     pub fn settle(&mut self, genomes: GenomeBlocks<'_>) {
         assert!(!self.is_told, "generation {} was told already", self.generation);
         self.is_told = true;
-        self.find_champions(genomes);
         self.set.speciate(genomes, &self.settings, self.seed, self.generation);
         for species in &mut self.set.species {
             let fitness = species.members.iter().map(|&k| self.scores[k as usize].fitness);
@@ -254,17 +253,18 @@ impl Evolution {
         self.statistics.push(self.statistics_of(genomes));
     }
 
-    fn find_champions(&mut self, genomes: GenomeBlocks<'_>) {
+    fn find_champions(&mut self, genomes: GenomeBlocks<'_>, lessons: &[Lesson]) {
         let n = self.scores.len();
         let best_of = |may: &dyn Fn(usize) -> bool| {
             (0..n).rev().filter(|&k| may(k)).max_by(|&a, &b| self.scores[a].fitness.total_cmp(&self.scores[b].fitness))
         };
-        let champion = |k: usize| Champion {
-            genome: Genome::from_view(genomes.view(k)),
-            score: self.scores[k],
-            generation: self.generation,
-            evaluations: self.evaluations,
+        // What was judged is what it learned, whether it keeps it or not.
+        let judged = |k: usize| match lessons.iter().find(|l| l.slot as usize == k) {
+            Some(lesson) => lesson.genome.clone(),
+            None => Genome::from_view(genomes.view(k)),
         };
+        let champion =
+            |k: usize| Champion { genome: judged(k), score: self.scores[k], generation: self.generation, evaluations: self.evaluations };
         let best = best_of(&|_| true).filter(|&k| self.champion.as_ref().is_none_or(|c| self.scores[k].fitness > c.score.fitness));
         let solved = if self.solution.is_none() { best_of(&|k| self.scores[k].solved).map(champion) } else { None };
         if let Some(best) = best.map(champion) {
@@ -358,20 +358,20 @@ impl Evolution {
     pub fn judge(&self, genomes: GenomeBlocks<'_>, lessons: &[Lesson], task: &dyn Task) -> Vec<Score> {
         assert_eq!(task.shape(), self.shape, "shape of task {}", task.name());
         let which = self.to_judge();
-        let found = judge(task, genomes, &which, self.settings.signals.wiring());
+        let wiring = self.settings.signals.wiring();
+        let found = if lessons.iter().all(|l| l.is_kept) {
+            judge(task, genomes, &which, wiring)
+        } else {
+            // What is forgotten again is judged in the place of its genome, so that all are judged together.
+            let lesson = |k: u32| lessons.binary_search_by_key(&k, |l| l.slot).ok().map(|at| lessons[at].genome.clone());
+            let learned: Vec<Genome> =
+                which.iter().map(|&k| lesson(k).unwrap_or_else(|| Genome::from_view(genomes.view(k as usize)))).collect();
+            let all: Vec<u32> = (0..which.len() as u32).collect();
+            judge(task, Genomes::from_genomes(&learned).blocks(), &all, wiring)
+        };
         let mut scores = self.scores.clone();
         for (&k, score) in which.iter().zip(found) {
             scores[k as usize] = score;
-        }
-        // What is forgotten again counts all the same.
-        let forgotten: Vec<&Lesson> = lessons.iter().filter(|l| !l.is_kept).collect();
-        if !forgotten.is_empty() {
-            let trained = Genomes::from_genomes(&forgotten.iter().map(|l| l.genome.clone()).collect::<Vec<_>>());
-            let which: Vec<u32> = (0..trained.len() as u32).collect();
-            let found = judge(task, trained.blocks(), &which, self.settings.signals.wiring());
-            for (lesson, score) in forgotten.into_iter().zip(found) {
-                scores[lesson.slot as usize] = score;
-            }
         }
         scores
     }

@@ -171,6 +171,8 @@ pub struct Slope {
     sums: Vec<f32>,
     terms: Vec<f32>,
     shares: Vec<f32>,
+    /// Nodes whose adjoint is that of their joined inputs already.
+    is_direct: Vec<bool>,
 }
 
 impl Slope {
@@ -204,19 +206,29 @@ impl Slope {
         loss
     }
 
-    /// Loss, and slopes of the outputs; where an output is a probability, of its joined inputs times 1 / f', so that none is lost where
-    /// it is saturated.
+    /// Loss, and slopes of the outputs; where a sigmoid is judged by cross-entropy, of its joined inputs, so that none is lost where it
+    /// is saturated.
     fn at_outputs(&mut self, network: &Network, rows: &Rows, which: &[u32], fitness: Fitness, n_lanes: usize) -> f64 {
         let n_numbers = (network.outputs.len() * which.len()) as f64;
         let mut loss = 0.0;
+        self.is_direct.clear();
+        self.is_direct.resize(network.nodes.len(), false);
         for (&slot, wanted) in network.outputs.iter().zip(rows.wanted().chunks_exact(rows.len())) {
             let at = slot as usize * n_lanes;
+            let node = slot as usize - network.slot(0);
+            let steepness = match (fitness, network.nodes[node].activation) {
+                (Fitness::CrossEntropy, Activation::Sigmoid) => Some(1.0),
+                (Fitness::CrossEntropy, Activation::SteepSigmoid) => Some(f64::from(STEEPNESS)),
+                _ => None,
+            };
+            self.is_direct[node] = steepness.is_some();
             for (k, &r) in which.iter().enumerate() {
                 let (x, y) = (f64::from(self.values[at + k]), f64::from(wanted[r as usize]));
                 let slope = if fitness == Fitness::CrossEntropy {
+                    let off = x - y;
                     let x = x.clamp(1e-7, 1.0 - 1e-7);
                     loss -= y * crate::math::ln(x) + (1.0 - y) * crate::math::ln(1.0 - x);
-                    (x - y) / (x * (1.0 - x))
+                    steepness.map_or((x - y) / (x * (1.0 - x)), |s| s * off)
                 } else {
                     loss += (x - y) * (x - y);
                     2.0 * (x - y)
@@ -248,9 +260,13 @@ impl Slope {
         }
         for k in 0..n {
             let y = self.values[slot * n_lanes + k];
-            self.sums[k] = self.adjoints[slot * n_lanes + k] * derivative(what.activation, self.sums[k], y);
+            let slope = if self.is_direct[node] { 1.0 } else { derivative(what.activation, self.sums[k], y) };
+            self.sums[k] = self.adjoints[slot * n_lanes + k] * slope;
         }
         self.biases[node] = self.sums.iter().sum();
+        if weights.is_empty() {
+            return;
+        }
         // 2. To weights and sources.
         if is_linear {
             for ((&source, &w), slope) in sources.iter().zip(weights).zip(&mut self.weights[edges]) {
@@ -354,6 +370,7 @@ mod tests {
     use super::super::test_genomes::{SHAPE, grown};
     use super::super::{Evolution, Genomes, Population, Task};
     use super::*;
+    use crate::plan::population::NodeKind;
     use crate::random::SystemTag;
     use crate::units::Seed;
 
@@ -465,6 +482,24 @@ mod tests {
     }
 
     #[test]
+    fn nodes_without_inputs_have_a_slope_by_their_bias_alone() {
+        let mut genome = grown(&Settings::modern(), 5, 14);
+        let fed = genome.nodes.iter().find(|n| n.kind == NodeKind::Hidden).unwrap().id;
+        for gene in &mut genome.connections {
+            gene.enabled = gene.target != fed;
+        }
+        let network = compiled(&genome, Wiring::FeedForward);
+        assert!((0..network.nodes.len()).any(|n| network.edges(n).is_empty()));
+        for aggregation in Aggregation::ALL {
+            let mut network = network.clone();
+            for node in &mut network.nodes {
+                (node.aggregation, node.activation, node.bias) = (aggregation, Activation::Sigmoid, 0.3);
+            }
+            check(&network, &table(Fitness::SquaredError, 1), &format!("{aggregation:?} of nothing"));
+        }
+    }
+
+    #[test]
     fn sides_of_corners_are_those_that_the_law_takes() {
         let at = |a, z: f32| derivative(a, z, super::super::law::activate(a, z));
         assert_eq!((at(Activation::Relu, 2.0), at(Activation::Relu, -2.0)), (1.0, 0.0));
@@ -510,7 +545,11 @@ mod tests {
             let first: Vec<Genome> = population.ask().iter().map(Genome::from_view).collect();
             population.judge(&spirals).unwrap();
             let kept = population.ask().iter().zip(&first).filter(|(a, b)| Genome::from_view(*a) != **b).count();
-            let best = population.champion().unwrap().score.fitness;
+            let champion = population.champion().unwrap();
+            let best = champion.score.fitness;
+            let champion = Genomes::from_genomes(std::slice::from_ref(&champion.genome));
+            let again = super::super::judge(&spirals, champion.blocks(), &[0], Wiring::FeedForward);
+            assert_eq!(again[0].fitness, best, "the champion is what was judged");
             let again: Vec<Genome> = population.ask().iter().map(Genome::from_view).collect();
             assert_eq!(Genomes::from_genomes(&again).len(), 30);
             (kept, best, population.gradient_samples())

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use crate::units::Seed;
 
-use super::evolving::{Champion, Evolution, Statistics, TellError};
+use super::evolving::{Champion, Evolution, Lesson, Statistics, TellError};
 use super::genome::Genome;
 use super::genomes::Genomes;
 use super::settings::{Settings, SettingsError, Shape};
@@ -57,7 +57,11 @@ impl Population {
     /// # Errors
     /// If the number of scores differs, one is not finite, or the generation was told already. Nothing is changed then.
     pub fn tell(&mut self, scores: &[Score]) -> Result<(), TellError> {
-        for k in self.evolution.decide(self.genomes.blocks(), scores)? {
+        self.settle(&[], scores)
+    }
+
+    fn settle(&mut self, lessons: &[Lesson], scores: &[Score]) -> Result<(), TellError> {
+        for k in self.evolution.decide(self.genomes.blocks(), lessons, scores)? {
             self.genomes.set(k as usize, &self.parents[k as usize]);
         }
         self.evolution.settle(self.genomes.blocks());
@@ -86,7 +90,7 @@ impl Population {
             self.genomes.set(lesson.slot as usize, &lesson.genome);
         }
         let scores = self.evolution.judge(self.genomes.blocks(), &lessons, task);
-        self.tell(&scores)?;
+        self.settle(&lessons, &scores)?;
         Ok(self.statistics_of(self.genomes.blocks()))
     }
 

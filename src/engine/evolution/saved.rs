@@ -289,7 +289,7 @@ mod tests {
                 genomes.fill(&children);
             }
             let scores = evolution.judge(genomes.blocks(), &[], &task);
-            assert_eq!(evolution.decide(genomes.blocks(), &scores), Ok(Vec::new()));
+            assert_eq!(evolution.decide(genomes.blocks(), &[], &scores), Ok(Vec::new()));
             evolution.settle(genomes.blocks());
         }
         (evolution, genomes)

@@ -303,7 +303,7 @@ impl Settings {
                 exclusive: true,
                 split: SplitForm::Replace,
                 tries: 20,
-                max_hidden: 1000,
+                max_hidden: 900,
             },
             crossover: Crossover { rate: 0.75, averaging: 0.4, interspecies: 0.001, only: 0.2, disabled: 0.75, equal_gives_both: true },
             distance: Distance { excess: 1.0, disjoint: 1.0, weight: 0.4, node: 0.0, small: 20 },

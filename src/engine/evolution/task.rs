@@ -95,7 +95,8 @@ pub struct Brains {
     wiring: Wiring,
     shape: Shape,
     simd: Simd,
-    /// The networks of the plan, ascending; those that died drop out when half of them did.
+    /// The networks of the plan, ascending; those that died drop out when half of them did. None until it is needed: rows of a table
+    /// run in lanes without it.
     planned: Vec<u32>,
     plan: BlockPlan,
     buffers: Buffers,
@@ -109,7 +110,7 @@ impl Brains {
     /// Compiles genomes `which` of a population, with the fastest instructions.
     ///
     /// # Panics
-    /// If a genome has another shape, or there are too many nodes for one block (64 genomes of up to 1,000 nodes fit).
+    /// If a genome has another shape.
     pub fn compile(genomes: GenomeBlocks<'_>, which: &[u32], wiring: Wiring, shape: Shape) -> Self {
         let compiled = |&k: &u32| {
             let mut network = Network::default();
@@ -123,12 +124,12 @@ impl Brains {
     /// Puts compiled networks side by side, with the fastest instructions.
     ///
     /// # Panics
-    /// If a network has another shape, or there are too many nodes for one block.
+    /// If a network has another shape.
     pub fn of(networks: Vec<Network>, wiring: Wiring, shape: Shape) -> Self {
         for network in &networks {
             assert_eq!((network.n_inputs, network.outputs.len()), (shape.n_inputs, shape.n_outputs), "a network, and the task");
         }
-        let mut brains = Brains {
+        Brains {
             networks,
             wiring,
             shape,
@@ -140,15 +141,13 @@ impl Brains {
             outputs: Vec::new(),
             lanes: Vec::new(),
             next: Vec::new(),
-        };
-        brains.reset();
-        brains
+        }
     }
 
     /// The first of these networks, `n` times: for many episodes at once.
     ///
     /// # Panics
-    /// If there are none, or there are too many nodes for one block.
+    /// If there are none.
     #[must_use]
     pub fn copies(&self, n: usize) -> Self {
         Brains::of(vec![self.networks[0].clone(); n], self.wiring, self.shape)
@@ -216,6 +215,9 @@ impl Brains {
         let n_alive = alive.iter().filter(|&&a| a).count();
         if n_alive == 0 {
             return;
+        }
+        if self.planned.is_empty() {
+            self.reset();
         }
         if 2 * n_alive <= self.planned.len() {
             self.drop_dead(alive);

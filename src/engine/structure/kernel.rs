@@ -26,7 +26,7 @@ use super::state::Structure;
 
 /// Proposals after which the energy is computed anew and must agree with what was kept; of more than eight times as many
 /// candidates after an eighth of their number, so that this costs O(1) a proposal.
-const REFRESH: u64 = 10_000;
+pub(crate) const REFRESH: u64 = 10_000;
 /// Proposals whose memory is asked for together before they are made; divides a block of random numbers.
 const AHEAD: u64 = 32;
 /// Candidates of a span: pairs, weights and neurons of these stay in a cache of 1 MB, and in the pages that a processor knows.
@@ -36,6 +36,14 @@ const LARGE: usize = 1 << 16;
 /// Largest difference of the two, as a share of 1 + |energy|.
 const LARGEST_DRIFT: f64 = 1e-4;
 
+/// Of so many equal chances, [`Draws::chance`] takes a whole number.
+const CHANCES: u64 = 1 << 32;
+
+/// The probability that [`Draws::chance`] has where it is asked for `p`: at most `p`, by less than 2^-32.
+pub fn drawn_probability(p: f64) -> f64 {
+    (p * CHANCES as f64).floor() / CHANCES as f64
+}
+
 /// Where a proposal's random numbers come from; a test lists all that can come.
 pub trait Draws {
     /// A uniform integer below `n`, which is above 0.
@@ -44,8 +52,7 @@ pub trait Draws {
     fn gaussian(&mut self) -> f64;
     /// True with probability `p`, to 2^-32.
     fn chance(&mut self, p: f64) -> bool {
-        const OF: u64 = 1 << 32;
-        self.below(OF) < (p * OF as f64) as u64
+        self.below(CHANCES) < (p * CHANCES as f64) as u64
     }
 }
 

@@ -110,7 +110,7 @@ impl LiveSpins {
         -self.biases.iter().zip(&self.spins).map(|(&h, &s)| f64::from(h) * f64::from(s)).sum::<f64>()
     }
 
-    /// J by neuron: the neighbours of each, in order. Couplings that live and are 0 are not there.
+    /// J by neuron: the neighbours of each, in order. Couplings that live and are 0 may be missing.
     ///
     /// # Panics
     /// If couplings have changed since the last refreshing or sweep.
@@ -290,6 +290,8 @@ impl StructureEnergy for LiveSpins {
 
     /// Free spins either way.
     fn draw_others(&mut self, key: StreamKey) -> f64 {
+        // A chain of its own: nobody writes its rows.
+        self.touched.clear();
         self.sweep(f64::INFINITY, key);
         self.is_clamped.iter().filter(|c| !**c).count() as f64 * std::f64::consts::LN_2
     }

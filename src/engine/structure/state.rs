@@ -12,6 +12,8 @@ use super::settings::{Caps, Degrees, Density, StructureSettings};
 use super::span::{Place, Span, nth_one};
 use super::sum_tree::SumTree;
 
+/// Candidates that a guess looks at.
+const MOST_STEPS: usize = 256;
 /// Candidates in one word of bits.
 const WORD: usize = 64;
 /// Words in one leaf of the trees: a line of the cache, so that trees of millions of candidates stay in it.
@@ -250,10 +252,14 @@ impl Structure {
         panic!("a score of {rest} more than leaf {leaf} has")
     }
 
-    /// The candidate `by` places further in the order of those that live, or of those that do not, or a near one where they end.
+    /// The candidate `by` places further in the order of those that live, or of those that do not; a near one where they end or lie far
+    /// apart, since it is a guess alone and shall cost little.
     pub(super) fn step_from(&self, candidate: u32, by: i32, is_alive: bool) -> u32 {
         let (mut at, mut left) = (candidate, by.abs());
-        while left > 0 {
+        for _ in 0..MOST_STEPS {
+            if left <= 0 {
+                break;
+            }
             let next = if by > 0 { at.checked_add(1).filter(|&c| (c as usize) < self.weights.len()) } else { at.checked_sub(1) };
             let Some(next) = next else { return at };
             at = next;

@@ -73,7 +73,8 @@ impl SumTree {
             sum += level[at / FAN * FAN..at].iter().sum::<u64>();
             at /= FAN;
         }
-        sum
+        // One past the last of as many values as the tree has room for: all of them stand before it.
+        if at > 0 { self.total } else { sum }
     }
 
     /// The value in whose share `rank` falls, counted from 0 over all shares in order, and what of `rank` falls into it.
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn every_rank_falls_into_the_share_that_holds_it_through_changes() {
         let mut stream = StreamKey::new(Seed(3), SystemTag::named("fenwick"), 0).stream();
-        for n in [1, 2, 3, 7, 31, 32, 33, 40] {
+        for n in [1, 2, 3, 7, 16, 31, 32, 33, 40, 256] {
             let mut values: Vec<u64> = (0..n).map(|_| stream.below(5)).collect();
             let mut tree = SumTree::new(values.iter().copied());
             for _ in 0..30 {

@@ -19,6 +19,7 @@ use crate::engine::methods::settings::require;
 use crate::engine::network::ParametersRef;
 use crate::engine::network::structure::hidden::{Turnover, move_biases, turn_over};
 use crate::engine::network::structure::{HiddenSettings, NetworkCandidates};
+use crate::engine::structure::kernel::drawn_probability;
 use crate::engine::structure::{NeuronSettings, Newborns, Pool, Preset, Structure, StructureEnergy, StructureSettings, scores, walk};
 use crate::plan::network::NetworkPlan;
 use crate::random::{StreamKey, SystemTag};
@@ -69,7 +70,8 @@ impl HiddenTurnover {
         require(shares[0] > 0 && shares[1] > 0, "shares", format!("{shares:?}"), "births and deaths of neurons both need a share")?;
         require(self.moves > 0, "moves", self.moves, "it must be 1 or more")?;
         if let Newborns::Wired(q) = newborns {
-            require(q > 0.0 && q < 1.0, "newborns", q, "newborns have each synapse with a probability between 0 and 1")?;
+            let drawn = drawn_probability(q);
+            require(drawn > 0.0 && q < 1.0, "newborns", q, "newborns have each synapse with a probability of 2^-32 or more and below 1")?;
         }
         require(bias_sd >= 0.0 && bias_sd.is_finite(), "bias_sd", bias_sd, "it must be 0 or more and finite")?;
         require(bias_step > 0.0 && bias_step.is_finite(), "bias_step", bias_step, "it must be above 0 and finite")?;
@@ -167,9 +169,12 @@ impl Checkpointed for HiddenSlots {
         }
         let all: Vec<u32> = snapshot.get_n("hidden_slots/rows", total as usize)?;
         let (mut of_rows, mut rest) = (Vec::new(), all.as_slice());
-        for (&n, &n_slots) in counts.iter().zip(&self.n_slots) {
+        for ((&n, &n_slots), &turns) in counts.iter().zip(&self.n_slots).zip(&self.turns) {
             let (slots, after) = rest.split_at(n as usize);
             rest = after;
+            if !turns && !slots.iter().copied().eq(0..n_slots as u32) {
+                return Err(invalid(format!("the {n_slots} neurons of a layer stay where they are, and {n} others are there")));
+            }
             let mut is_taken = vec![false; n_slots];
             for &slot in slots {
                 match is_taken.get_mut(slot as usize) {
@@ -369,6 +374,8 @@ fn report_neurons(turned: &Turnover, biases: crate::engine::structure::kernel::C
     for (name, [accepted, proposed]) in kinds {
         if proposed > 0 {
             metrics.set(name, accepted as f64 / proposed as f64);
+        } else {
+            metrics.remove(name);
         }
     }
 }

@@ -74,6 +74,7 @@ impl Checker<'_> {
         let mut rules = match w.preset {
             EvolutionPresetWire::Modern => Settings::modern(),
             EvolutionPresetWire::Paper => Settings::paper(),
+            EvolutionPresetWire::ModernLarge => Settings::modern_large(),
             EvolutionPresetWire::PaperLarge => Settings::paper_large(),
         };
         let at = |field: &str| format!("{path}.{field}");
@@ -110,7 +111,7 @@ impl Checker<'_> {
             rules.structure.tries = self.count(&at("structure.tries"), n, 1);
         }
         if let Some(n) = s.max_hidden {
-            rules.structure.max_hidden = self.count(&at("structure.max_hidden"), n, 0) as usize;
+            rules.structure.max_hidden = self.few(&at("structure.max_hidden"), n, 0, 900, "64 genomes are stepped together");
         }
         change!(rules.crossover, c; rate, averaging, interspecies, only, disabled, equal_gives_both);
         change!(rules.distance, d; excess, disjoint, weight, node);
@@ -162,7 +163,7 @@ impl Checker<'_> {
         if let Some(a) = &w.annealing {
             rules.annealing = Some(Annealing {
                 schedule: self.heat_schedule(&at("annealing.schedule"), &a.schedule),
-                generations: self.count(&at("annealing.until"), a.until.unwrap_or(generations), 1),
+                generations: self.count(&at("annealing.until"), a.until.unwrap_or(generations.saturating_sub(1).max(1)), 1),
                 lambda: a.lambda,
                 changes: self.count(&at("annealing.changes"), a.changes, 1),
                 toggle: a.toggle,
@@ -186,8 +187,8 @@ impl Checker<'_> {
             });
         }
         // Numbers that are not finite have been complained about where they stand.
-        if let Err(error) = rules.check()
-            && self.complaints.len() == start
+        if self.complaints.len() == start
+            && let Err(error) = rules.check()
         {
             for wrong in error.wrong {
                 let field = wrong.split([' ', ':']).next().unwrap_or_default().to_owned();

@@ -41,6 +41,12 @@ impl Checker<'_> {
                 };
                 let data = self.data(data, Seed(scene.seed))?;
                 let samples = SampleTask { data, needed, settle };
+                if let (Some(needed), false) = (needed, samples.data.samples.class_names.is_empty())
+                    && needed > 1.0
+                {
+                    self.complain(Code::OutOfRange, &at("needed"), format!("needed is {needed}"))
+                        .advise("use a share from 0 to 1 of the samples");
+                }
                 match samples.table(Seed(scene.seed)) {
                     Ok(table) => EvolutionTask::Samples(Box::new(samples), table),
                     Err(message) => {
@@ -49,8 +55,16 @@ impl Checker<'_> {
                     }
                 }
             }
-            EvolutionTaskWire::SinglePole(w) => EvolutionTask::SinglePole(self.single_pole(path, w, SinglePole::classic())),
-            EvolutionTaskWire::CartPole(w) => EvolutionTask::SinglePole(self.single_pole(path, w, SinglePole::cart_pole())),
+            EvolutionTaskWire::SinglePole(w) => {
+                let mut t = self.single_pole(path, w, SinglePole::classic());
+                // All actions of the one episode must be held.
+                t.needed = w.needed.unwrap_or(f64::from(t.steps));
+                EvolutionTask::SinglePole(self.reachable(path, t))
+            }
+            EvolutionTaskWire::CartPole(w) => {
+                let t = self.single_pole(path, w, SinglePole::cart_pole());
+                EvolutionTask::SinglePole(self.reachable(path, t))
+            }
             EvolutionTaskWire::TMaze(w) => EvolutionTask::TMaze(self.maze(path, w)),
             EvolutionTaskWire::DoublePole(w) => EvolutionTask::DoublePole(self.double_pole(path, w)),
             EvolutionTaskWire::Acrobot(w) => EvolutionTask::Acrobot(self.acrobot(path, w)),
@@ -60,8 +74,17 @@ impl Checker<'_> {
         (self.complaints.len() == start).then_some(task)
     }
 
+    /// Complains where an episode is shorter than what solves the task.
+    fn reachable(&mut self, path: &str, t: SinglePole) -> SinglePole {
+        if t.needed > f64::from(t.steps) {
+            let message = format!("needed is {}, and an episode has {} actions", t.needed, t.steps);
+            self.complain(Code::OutOfRange, &format!("{path}.needed"), message).advise(format!("use {} or less, or more steps", t.steps));
+        }
+        t
+    }
+
     /// A small number, all of which is looked at.
-    fn few(&mut self, path: &str, value: u64, least: u64, most: u64, why: &str) -> usize {
+    pub(super) fn few(&mut self, path: &str, value: u64, least: u64, most: u64, why: &str) -> usize {
         let field = path.rsplit('.').next().unwrap_or(path).to_owned();
         if !(least..=most).contains(&value) {
             self.complain(Code::OutOfRange, path, format!("{field} is {value}")).advise(format!("use {least} to {most}: {why}"));
@@ -147,7 +170,7 @@ impl Checker<'_> {
             t.tested = self.few(&at("tested"), n, 0, 10_000, "every length up to it is walked") as u32;
         }
         if let Some(n) = w.spare {
-            t.spare = self.count(&at("spare"), n, 0);
+            t.spare = self.few(&at("spare"), n, 0, 1_000_000, "each is an action") as u32;
         }
         self.constants(path, [("wrong", w.wrong, (0.0, 1.0), &mut t.wrong)]);
         t
@@ -177,6 +200,20 @@ impl Checker<'_> {
         }
         t.derivation = w.derivation.map_or(t.derivation, Into::into);
         self.steps_of(path, w.steps, &mut t.steps);
+        if let Some(damping) = &mut t.damping {
+            damping.judged = damping.judged.min(t.steps);
+            damping.window = damping.window.min(damping.judged as usize);
+        }
+        match (w.needed, &mut t.damping) {
+            (Some(n), Some(damping)) => {
+                damping.needed = self.few(&format!("{path}.needed"), n, 0, 625, "there are 625 starts") as u32;
+            }
+            (Some(_), None) => {
+                let message = "needed starts of 625, and velocities are seen: nothing is tested";
+                self.complain(Code::NothingToDo, &format!("{path}.needed"), message).advise("remove `needed`, or write velocities: false");
+            }
+            (None, _) => {}
+        }
         t
     }
 

@@ -70,6 +70,8 @@ pub enum EvolutionPresetWire {
     Modern,
     /// Those of Stanley and Miikkulainen 2002.
     Paper,
+    /// Those that need few evaluations where control takes a memory: recurrent.
+    ModernLarge,
     /// Those of the same paper for 1,000 genomes, recurrent.
     PaperLarge,
 }

@@ -125,6 +125,8 @@ changes! {
         steps: u64,
         /// First angle of the long pole, in radians.
         start: f64,
+        /// Without velocities: starts of 625 from which a champion has to balance.
+        needed: u64,
     }
     /// `CartPole()`.
     CartPoleWire, "CartPole" {

@@ -340,16 +340,18 @@ pub fn euler<R: Real, const N: usize>(system: &impl Rates<N>, state: [R; N], act
 }
 
 /// One step of length `h` of the classical Runge-Kutta method.
+///
+/// The four stages are a loop, so that the rates of a system are compiled once for each backend.
 #[inline(always)]
 pub fn runge_kutta<R: Real, const N: usize>(system: &impl Rates<N>, state: [R; N], action: R, h: f64) -> [R; N] {
-    let k1 = system.rates(&state, action);
-    let k2 = system.rates(&along(&state, &k1, h / 2.0), action);
-    let k3 = system.rates(&along(&state, &k2, h / 2.0), action);
-    let k4 = system.rates(&along(&state, &k3, h), action);
-    let (two, sixth) = (R::splat(2.0), R::splat(h / 6.0));
-    let mut out = state;
-    for i in 0..N {
-        out[i] = state[i] + sixth * (k1[i] + two * k2[i] + two * k3[i] + k4[i]);
+    let mut rates = [R::splat(0.0); N];
+    let mut sum = rates;
+    for (reach, weight) in [(0.0, 1.0), (h / 2.0, 2.0), (h / 2.0, 2.0), (h, 1.0)] {
+        rates = system.rates(&along(&state, &rates, reach), action);
+        let weight = R::splat(weight);
+        for i in 0..N {
+            sum[i] = sum[i] + weight * rates[i];
+        }
     }
-    out
+    along(&state, &sum, h / 6.0)
 }

@@ -287,9 +287,9 @@ impl Task for Table {
         let n = brains.len();
         let rows = &self.rows;
         let n_wanted = rows.wanted.len();
-        // `[network][output][row]`.
-        let mut outputs = vec![0.0; n_wanted * n];
         if rows.n < FEW_ROWS {
+            // `[network][output][row]`.
+            let mut outputs = vec![0.0; n_wanted * n];
             let (mut inputs, mut answers) = (vec![0.0; self.shape.n_inputs * n], vec![0.0; self.shape.n_outputs * n]);
             for row in 0..rows.n {
                 for (inputs, column) in inputs.chunks_exact_mut(n).zip(rows.inputs.chunks_exact(rows.n)) {
@@ -302,13 +302,15 @@ impl Task for Table {
                     }
                 }
             }
-        } else {
-            for (k, outputs) in outputs.chunks_exact_mut(n_wanted).enumerate() {
-                brains.answer(k, self.steps, &rows.inputs, outputs);
+            for (score, outputs) in scores.iter_mut().zip(outputs.chunks_exact(n_wanted)) {
+                *score = self.score(outputs);
             }
-        }
-        for (score, outputs) in scores.iter_mut().zip(outputs.chunks_exact(n_wanted)) {
-            *score = self.score(outputs);
+        } else {
+            let mut outputs = vec![0.0; n_wanted];
+            for (k, score) in scores.iter_mut().enumerate() {
+                brains.answer(k, self.steps, &rows.inputs, &mut outputs);
+                *score = self.score(&outputs);
+            }
         }
     }
 

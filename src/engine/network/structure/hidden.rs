@@ -6,7 +6,7 @@
 //! min(1, e^(-dL/T) e^((b^2 - b'^2) / 2 sd^2)). Which synapses a neuron may have was decided with the candidates, along the rank that
 //! keeps an acyclic network acyclic, so that no birth can close a cycle.
 
-use crate::engine::structure::kernel::Count;
+use crate::engine::structure::kernel::{Count, REFRESH, refresh};
 use crate::engine::structure::{NeuronSettings, Newborns, Pool, StructureEnergy, StructureSettings};
 use crate::math;
 use crate::random::{BLOCK, StreamKey};
@@ -61,6 +61,9 @@ pub fn turn_over(
         if k > 0 && k.is_multiple_of(BLOCK as u64) {
             stream = key.block((k / BLOCK as u64) as u32).stream();
         }
+        if k > 0 && k.is_multiple_of(REFRESH) {
+            refresh(energy);
+        }
         let Some(step) = pool.propose_newborn(of_synapses, &settings.neurons, settings.newborns, &mut stream) else { continue };
         let bias = if step.is_birth { settings.bias_sd * stream.gaussian() as f32 } else { energy.bias(step.slot) };
         let bound = step.bound(t, stream.uniform());
@@ -108,6 +111,9 @@ pub fn move_biases(movable: &[u32], energy: &mut NetworkEnergy, settings: &Hidde
     for k in 0..n_moves {
         if k > 0 && k.is_multiple_of(BLOCK as u64) {
             stream = key.block((k / BLOCK as u64) as u32).stream();
+        }
+        if k > 0 && k.is_multiple_of(REFRESH) {
+            refresh(energy);
         }
         let neuron = movable[stream.below(movable.len() as u64) as usize];
         let old = energy.bias(neuron);

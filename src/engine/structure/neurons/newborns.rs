@@ -12,7 +12,7 @@
 
 use crate::math;
 
-use super::super::kernel::{Draws, draw_weight, ln_slab_over_q};
+use super::super::kernel::{Draws, draw_weight, drawn_probability, ln_slab_over_q};
 use super::super::settings::{Degrees, Density, StructureSettings};
 use super::{NeuronProposal, NeuronSettings, Pool};
 
@@ -90,6 +90,8 @@ impl Pool {
         q: f64,
         draws: &mut impl Draws,
     ) -> Option<NeuronMove> {
+        // What is drawn with, to the bit: the ratio is of the same probability.
+        let q = drawn_probability(q);
         let n = self.n_alive();
         let [births, deaths] = self.shares_at(settings, n);
         if births + deaths == 0 {
