@@ -26,7 +26,7 @@ use crate::components::genome::{
 };
 use crate::components::metrics::FINISHED;
 use crate::components::{Metrics, RunSeed};
-use crate::engine::evolution::{Brains, Evolution, Genome, Genomes, Lesson, Settings, SettingsError, Task, grown, largest};
+use crate::engine::evolution::{Brains, Champion, Evolution, Genome, Genomes, Lesson, Settings, SettingsError, Task, grown, largest};
 use crate::plan::population::NodeKind;
 use crate::simulation::Simulation;
 use crate::snapshot::{Checkpointed, Snapshot, SnapshotError};
@@ -182,13 +182,18 @@ fn report(evolving: &Evolving, task: &dyn Task, metrics: &Metrics) {
         metrics.set("best_connections", best.genome.connections.iter().filter(|c| c.enabled).count() as f64);
         metrics.set("best_hidden", best.genome.nodes.iter().filter(|n| n.kind == NodeKind::Hidden).count() as f64);
     }
-    if let Some(solution) = solution.filter(|s| s.generation == now.generation) {
-        metrics.set("solved_after", solution.evaluations as f64);
-        let genomes = Genomes::from_genomes(std::slice::from_ref(&solution.genome));
+    // Rows that were kept apart cost little; episodes of a test are played by who solved the task alone.
+    let is_new = |c: &&Champion| c.generation == now.generation;
+    let tested = solution.filter(is_new).or(evolution.champion().filter(|_| solution.is_none() && task.table().is_some()).filter(is_new));
+    if let Some(champion) = tested {
+        let genomes = Genomes::from_genomes(std::slice::from_ref(&champion.genome));
         let wiring = evolution.settings().signals.wiring();
         if let Some(test) = task.test(&Brains::compile(genomes.blocks(), &[0], wiring, evolution.shape())) {
             metrics.set(test.name, test.value);
         }
+    }
+    if let Some(solution) = solution.filter(is_new) {
+        metrics.set("solved_after", solution.evaluations as f64);
         if evolving.stops_when_solved {
             metrics.set(FINISHED, 1.0);
         }
